@@ -65,14 +65,14 @@ def _article_decoder(latent_dim, shape, variational):
 def _dense_encoder(outputs, shape, variational):
     images = keras.Input(shape, name="images")
     x = layers.Flatten()(images)
-    for units in (256, 128) if variational else (512,):
+    for units in (48, 64) if variational else (256,):
         x = layers.Dense(units, activation="gelu")(x)
     return images, layers.Dense(outputs, name="codes")(x)
 
 
 def _dense_decoder(latent_dim, shape, variational):
     codes = x = keras.Input((latent_dim,), name="codes")
-    for units in (128, 256, 256) if variational else (512,):
+    for units in (128, 128, 64) if variational else (256,):
         x = layers.Dense(units, activation="gelu", kernel_initializer="he_normal")(x)
     paper = keras.initializers.Constant(-3.0)  # the logit of 5 % ink
     x = layers.Dense(math.prod(shape), bias_initializer=paper)(x)
@@ -146,6 +146,7 @@ class Autoencoder(keras.Model):
         self.encoder = build_encoder(latent_dim, arch, shape, self.variational)
         self.decoder = build_decoder(latent_dim, arch, shape, self.variational)
         self.to_logits = keras.Model(self.decoder.input, self.decoder.get_layer("logits").output)
+        self.built = True  # the networks are, so there is nothing left to wait for
 
     def call(self, images, training=False):
         "Images to the logits of their reconstructions."
@@ -157,15 +158,15 @@ class Autoencoder(keras.Model):
         y = x if y is None else y
         if self._compile_loss is not None:
             return super().compute_loss(x, y, ops.sigmoid(y_pred), sample_weight, training)
-        return ops.mean(bernoulli_nll(y, y_pred))
+        return ops.mean(bernoulli_nll(y, y_pred)) + sum(self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         y = x if y is None else y
         return super().compute_metrics(x, y, ops.sigmoid(y_pred), sample_weight)
 
     def predict(self, x, **kwargs) -> np.ndarray:
-        "Images to their reconstructions, `(n, height, width, channels)` in [0, 1]."
-        return ops.convert_to_numpy(ops.sigmoid(super().predict(x, **kwargs)))
+        "Images to their reconstructions, `(n, height, width, channels)` float32 in [0, 1]."
+        return self.decode(self.encode(x))
 
     def encode(self, images) -> np.ndarray:
         "Images `(n, height, width, channels)` to codes `(n, latent_dim)` float32."
@@ -198,9 +199,9 @@ def train(
     model: keras.Model,  # An `Autoencoder` or `VAE`
     images: np.ndarray,  # `(n, height, width, channels)` in [0, 1]
     validation: np.ndarray | None = None,  # Images for the `val_` curves
-    epochs: int = 10,  # Passes over the images
-    batch_size: int = 128,  # Images per step
-    learning_rate: float = 2e-3,  # Its peak; it rises to it and falls to zero
+    epochs: int = 8,  # Passes over the images
+    batch_size: int = 64,  # Images per step
+    learning_rate: float = 3e-3,  # Its peak; it rises to it and falls to zero
     seed: int = 0,  # Fixes the order of the batches and the noise
     log_dir: str | Path | None = None,  # Folder for TensorBoard, one per run
     callbacks: tuple = (),  # More Keras callbacks

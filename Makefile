@@ -1,0 +1,57 @@
+# Every command sets itself up: a virtual environment in .venv, with the pinned set of packages.
+PYTHON ?= python3
+BIN := .venv/bin
+CHAPTERS := $(sort $(wildcard nbs/*.ipynb))
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Tests and chapters run without bars, without a graphics card, and without asking for a browser.
+QUIET := TQDM_DISABLE=1 CUDA_VISIBLE_DEVICES=-1 PYDEVD_DISABLE_FILE_VALIDATION=1
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab fix chapters readme weights lock clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+.venv/ready: settings.ini setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "glyphnb needs Python 3.10 to 3.13, but $(PYTHON) is %d.%d. Install one of these and say, for example: make $(or $(firstword $(MAKECMDGOALS)),demo) PYTHON=python3.12" % v)'
+	@echo "Setting up .venv (a minute or two, once)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: .venv/ready  ## Letters to models, pictures and a film, in glyphnb-demo/
+	@glyphnb demo
+
+test: .venv/ready  ## Everything that CI runs
+	@tests/run
+
+lab: .venv/ready  ## JupyterLab on the chapters
+	jupyter lab nbs
+
+fix: .venv/ready  ## Format, clean, export, README: rewrites files, and a second time changes nothing
+	ruff check --quiet --fix nbs tests benchmarks setup.py
+	ruff format --quiet nbs tests benchmarks setup.py
+	nbdev_clean
+	nbdev_export
+	@$(MAKE) --no-print-directory readme
+
+readme: .venv/ready  ## README.md from nbs/index.ipynb, without Quarto
+	@tests/readme README.md
+
+chapters: .venv/ready  ## Run every chapter in a fresh kernel, in place, and clean it
+	@for chapter in $(CHAPTERS); do \
+	  echo $$chapter; \
+	  $(QUIET) timeout 300 jupyter nbconvert --to notebook --execute --inplace --log-level ERROR \
+	    --ExecutePreprocessor.extra_arguments=--IPKernelApp.capture_fd_output=False $$chapter || exit 1; \
+	done
+	nbdev_clean
+
+weights: .venv/ready  ## Train the shipped model again, and film it for the README
+	python -c 'from glyphnb.vae import pretrain; pretrain("glyphnb/static/vae.npz")'
+	glyphnb morph ج ق --steps 40 --out nbs/morph.gif
+
+lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
+	tests/lock constraints.txt
+
+clean:  ## Remove the environment and what was built
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
