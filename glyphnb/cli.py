@@ -117,12 +117,13 @@ def _import_keras():
 # %% ../nbs/12_cli.ipynb #train
 def _train(model, name, data, epochs, place, seed):
     "Train one model under a progress bar, and save it; return its history and its losses."
+    from tqdm import tqdm
     from tqdm.keras import TqdmCallback
 
     from glyphnb.autoencoder import pixel_entropy, train
 
     sets = {"fresh": data.fresh.images, "unseen": data.unseen.images}
-    bar = TqdmCallback(verbose=0, desc=name, leave=False)
+    bar = TqdmCallback(verbose=0, tqdm_class=tqdm, desc=name, leave=False)
     folder = place / "logs" / name
     history = train(
         model, data.train.images, sets["fresh"], epochs, seed=seed, log_dir=folder, callbacks=(bar,)

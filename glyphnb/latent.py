@@ -29,7 +29,8 @@ def normal_grid(
         raise ValueError(f"`tail` must lie in (0, 0.5), got {tail}")
     if n < 1:
         raise ValueError(f"`n` must be at least 1, got {n}")
-    marks = [NormalDist().inv_cdf(p) for p in np.linspace(tail, 1 - tail, n)]
+    shares = np.linspace(tail, 1 - tail, n) if n > 1 else [0.5]
+    marks = [NormalDist().inv_cdf(share) for share in shares]
     return _grid(np.array(marks), np.array(marks))
 
 

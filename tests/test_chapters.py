@@ -1,4 +1,4 @@
-"""Every chapter keeps the anatomy and the budgets of the course, and its outputs are fit to be read."""
+"""Every chapter keeps the anatomy and the budgets of the course, and its outputs can be read."""
 
 import json
 import re
@@ -52,14 +52,20 @@ class TestChapter:
     def test_every_figure_is_described(self, path):
         figures = 0
         for source in sources(path, "code"):
-            assert ("#| fig-cap" in source) == ("#| fig-alt" in source) == ("#| label: fig-" in source)
+            assert (
+                ("#| fig-cap" in source) == ("#| fig-alt" in source) == ("#| label: fig-" in source)
+            )
             figures += "#| label: fig-" in source
         assert figures
 
     def test_exercises_have_folded_solutions_and_checks(self, path):
         code = cells(path, "code")
-        folded = [i for i, cell in enumerate(code) if "#| code-fold: true" in "".join(cell["source"])]
-        asked = [text for text in sources(path, "markdown") if re.search(r"^### Exercise", text, re.M)]
+        folded = [
+            i for i, cell in enumerate(code) if "#| code-fold: true" in "".join(cell["source"])
+        ]
+        asked = [
+            text for text in sources(path, "markdown") if re.search(r"^### Exercise", text, re.M)
+        ]
         assert len(folded) == len(asked) >= 2
         for i in folded:
             assert code[i]["metadata"]["jupyter"]["source_hidden"]
@@ -69,7 +75,7 @@ class TestChapter:
     def test_outputs_are_clean(self, path):
         text = json.dumps(outputs(path))
         assert outputs(path), "no outputs are committed"
-        assert not re.search(r'(/root|/home|/tmp|/Users)/', text), "a path of a machine"
+        assert not re.search(r"(/root|/home|/tmp|/Users)/", text), "a path of a machine"
         for output in outputs(path):
             assert output["output_type"] != "error"
             assert output.get("name") != "stderr", output["text"]

@@ -205,7 +205,11 @@ def test_one_bad_file_among_good_ones(tmp_path, letter, name):
 def test_folders_that_are_none(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("x")
-    for name, kind in (("absent", FileNotFoundError), ("empty", ValueError), ("file", NotADirectoryError)):
+    for name, kind in (
+        ("absent", FileNotFoundError),
+        ("empty", ValueError),
+        ("file", NotADirectoryError),
+    ):
         with pytest.raises(kind, match=name):
             load_data(tmp_path / name)
         with pytest.raises(kind, match=name):
