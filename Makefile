@@ -4,7 +4,7 @@ BIN := .venv/bin
 CHAPTERS := $(sort $(wildcard nbs/*.ipynb))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests and chapters run without bars, without a graphics card, and without asking for a browser.
-QUIET := TQDM_DISABLE=1 CUDA_VISIBLE_DEVICES=-1 PYDEVD_DISABLE_FILE_VALIDATION=1
+QUIET := TQDM_DISABLE=1 CUDA_VISIBLE_DEVICES=-1
 .DEFAULT_GOAL := help
 .PHONY: help demo test lab fix chapters readme weights lock clean
 
@@ -42,7 +42,8 @@ chapters: .venv/ready  ## Run every chapter in a fresh kernel, in place, and cle
 	@for chapter in $(CHAPTERS); do \
 	  echo $$chapter; \
 	  $(QUIET) timeout 300 jupyter nbconvert --to notebook --execute --inplace --log-level ERROR \
-	    --ExecutePreprocessor.extra_arguments=--IPKernelApp.capture_fd_output=False $$chapter || exit 1; \
+	    --ExecutePreprocessor.extra_arguments=--IPKernelApp.capture_fd_output=False \
+	    --ExecutePreprocessor.coalesce_streams=True $$chapter || exit 1; \
 	done
 	nbdev_clean
 

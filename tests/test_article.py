@@ -115,6 +115,6 @@ def test_the_morph_by_networks_and_by_methods_is_the_same(vae, data, tmp_path):
     clip = animate_morph_images(img1, img2, vae.encoder, vae.decoder, n_steps)
     clip.write_gif(tmp_path / "7to10.gif", fps=10, logger=None)
     with Image.open(tmp_path / "7to10.gif") as film:
-        assert film.is_animated
+        assert film.size == (64, 64)
     again = animate_morph_images_from_morph(by_network, n_steps)
     assert again.duration == clip.duration
