@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests and chapters run without bars, without a graphics card, and without asking for a browser.
 QUIET := TQDM_DISABLE=1 CUDA_VISIBLE_DEVICES=-1
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab fix chapters readme weights lock clean
+.PHONY: help demo test lab fix chapters readme weights bench lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -50,6 +50,9 @@ chapters: .venv/ready  ## Run every chapter in a fresh kernel, in place, and cle
 weights: .venv/ready  ## Train the shipped model again, and film it for the README
 	python -c 'from glyphnb.vae import pretrain; pretrain("glyphnb/static/vae.npz")'
 	glyphnb morph ج ق --steps 40 --out nbs/morph.gif
+
+bench: .venv/ready  ## What batching and arrays are worth, measured here
+	$(QUIET) python benchmarks/basics.py
 
 lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
 	tests/lock constraints.txt
