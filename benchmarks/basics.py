@@ -1,4 +1,4 @@
-"""What batching and arrays are worth: pairs of ways to the same result, timed alternately in one run.
+"""What batching and arrays are worth: pairs of ways to one result, timed alternately in one run.
 
 Usage: python benchmarks/basics.py [--runs N] [--json FILE]
 """
