@@ -232,10 +232,10 @@ def _report(place: Path, metrics: dict):
     )
     (place / "index.html").write_text(text, encoding="utf-8")
 
-# %% ../nbs/12_cli.ipynb #run-demo
+# %% ../nbs/12_cli.ipynb #code-9605b46c
 _NOISE = 0.2  # share of pixels that salt and pepper replace in the demo
 
-
+# %% ../nbs/12_cli.ipynb #run-demo
 def run_demo(
     out: str | Path = "glyphnb-demo",  # Folder for the results
     images: str | Path | None = None,  # Folder of images to use in place of a typeface
@@ -253,8 +253,12 @@ def run_demo(
         raise ValueError(f"`samples` must be at least 100, got {samples}")
     if images is not None and (font is not None or letters is not None):
         raise ValueError("`images` comes instead of `font` and `letters`, got both")
+    ours = not Path(out).exists()
     target = _claim(out)
-    with tempfile.TemporaryDirectory(prefix=".glyphnb-", dir=target) as staging:
+    with contextlib.ExitStack() as undo:
+        if ours:  # an error takes the folder away again, if it is still empty
+            undo.callback(lambda: any(target.iterdir()) or target.rmdir())
+        staging = undo.enter_context(tempfile.TemporaryDirectory(prefix=".glyphnb-", dir=target))
         place, step = Path(staging), _Steps(8)
         step("Letters: dark on light, inverted, reduced")
         glyphs = _originals(place, images, font, letters, skip_unreadable)
@@ -266,7 +270,7 @@ def run_demo(
     print(f"Done. Open {target / 'index.html'}")
     return metrics
 
-
+# %% ../nbs/12_cli.ipynb #dataset
 def _dataset(place: Path, glyphs, samples: int, seed: int):
     "Split, augment, and write the images that the models are trained on and asked about."
     from glyphnb.augment import make_dataset
@@ -326,7 +330,7 @@ def _train_and_draw(place: Path, step, data, glyphs, seed: int) -> dict:
     (place / "metrics.json").write_text(text + "\n", encoding="utf-8")
     return metrics
 
-# %% ../nbs/12_cli.ipynb #make-parser
+# %% ../nbs/12_cli.ipynb #code-b50a8753
 _EXAMPLES = """examples:
   glyphnb demo                              the 21 letters of the default set
   glyphnb demo --letters greek --seed 7     another set; the seed fixes every number
@@ -335,17 +339,8 @@ _EXAMPLES = """examples:
   glyphnb morph ج ق --out morph.gif         a film from the model that ships with glyphnb
 """
 
-
-def make_parser() -> argparse.ArgumentParser:
-    "Describe the commands and their options."
-    parser = argparse.ArgumentParser(
-        prog="glyphnb",
-        description="Autoencoders and variational autoencoders on images of letters.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"glyphnb {glyphnb.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+# %% ../nbs/12_cli.ipynb #add-demo
+def _add_demo(commands):
     demo = commands.add_parser("demo", help="run the whole course on a set of letters")
     demo.set_defaults(run=run_demo)
     demo.add_argument(
@@ -382,6 +377,9 @@ def make_parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--skip-unreadable", action="store_true", help="go on past files that are no images"
     )
+
+# %% ../nbs/12_cli.ipynb #add-morph
+def _add_morph(commands):
     morph = commands.add_parser(
         "morph", help="film one of the 21 default letters turning into another"
     )
@@ -401,9 +399,23 @@ def make_parser() -> argparse.ArgumentParser:
     morph.add_argument(
         "--fps", type=float, default=25, metavar="N", help="frames a second (default: %(default)s)"
     )
+
+# %% ../nbs/12_cli.ipynb #make-parser
+def make_parser() -> argparse.ArgumentParser:
+    "Describe the commands and their options."
+    parser = argparse.ArgumentParser(
+        prog="glyphnb",
+        description="Autoencoders and variational autoencoders on images of letters.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"glyphnb {glyphnb.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_morph(commands)
     return parser
 
-
+# %% ../nbs/12_cli.ipynb #run-morph
 def run_morph(
     first: str,  # Letter to begin with, one of the default 21
     second: str,  # Letter to end with
@@ -430,7 +442,7 @@ def run_morph(
     print(f"Wrote {path}")
     return path
 
-
+# %% ../nbs/12_cli.ipynb #main
 def main(
     argv: list[str] | None = None,  # Words of the command line; those of this process by default
 ) -> int:  # Exit status: 0 done, 2 something given was wrong, 130 interrupted

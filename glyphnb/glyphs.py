@@ -195,7 +195,7 @@ def render_glyphs(
         names += [name] * len(wanted)
     return GlyphSet(np.stack(ink), wanted * (len(ink) // len(wanted)), names)
 
-
+# %% ../nbs/01_glyphs.ipynb #ink-box
 def _ink_box(letter: str, font: ImageFont.FreeTypeFont) -> Image.Image:
     "Draw one letter, cropped to its ink."
     side = int(3 * font.size)
@@ -206,7 +206,7 @@ def _ink_box(letter: str, font: ImageFont.FreeTypeFont) -> Image.Image:
         raise ValueError(f"`letters`: {letter!r} leaves no ink on the paper")
     return canvas.crop(box)
 
-
+# %% ../nbs/01_glyphs.ipynb #draw
 def _draw(letters: list[str], path: Path, size: int) -> list[np.ndarray]:
     "Draw letters at the one font size that lets the largest fill 3/4 of the canvas."
     trial = ImageFont.truetype(str(path), size / 2)
@@ -322,7 +322,7 @@ def _ink(grey: np.ndarray, paper: str) -> np.ndarray:
     light = paper == "white" or (paper == "auto" and np.median(border) > 127)
     return 255 - grey if light else grey
 
-
+# %% ../nbs/01_glyphs.ipynb #natural
 def _natural(path: Path) -> list:
     "Sort key under which `original_10` follows `original_9`."
     return [
@@ -331,7 +331,7 @@ def _natural(path: Path) -> list:
         if part
     ]
 
-
+# %% ../nbs/01_glyphs.ipynb #visible
 def _visible(dir_path: Path) -> list[Path]:
     return [
         path
@@ -339,7 +339,7 @@ def _visible(dir_path: Path) -> list[Path]:
         if path.name[0] != "." and path.name not in ("Thumbs.db", "desktop.ini")
     ]
 
-
+# %% ../nbs/01_glyphs.ipynb #list-images
 def list_images(
     dir_path: str | Path,  # Folder of images, or of subfolders of images
 ) -> list[Path]:  # Its visible files, or else those of its subfolders
@@ -363,7 +363,7 @@ def list_images(
         return files
     return sorted(files, key=_natural)
 
-
+# %% ../nbs/01_glyphs.ipynb #read-folder
 def read_folder(
     dir_path: str | Path,  # Folder of images, or of subfolders of images
     paper: str = "auto",  # Tone of the paper: "white", "black", or as the border tells

@@ -75,7 +75,7 @@ def pretrain(
     epochs: int = 40,  # Passes over 20,000 images
     seed: int = 0,  # Fixes the letters, the weights, the noise and the order of the batches
 ) -> VAE:  # The trained model
-    "Train the model that ships with the package, and write its weights and validation loss."
+    "Train the model that ships with the package, and write its weights and its loss on known letters."
     from glyphnb.augment import augment  # only this recipe needs data
     from glyphnb.glyphs import render_glyphs
 
