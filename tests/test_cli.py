@@ -3,6 +3,7 @@
 import html.parser
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -204,7 +205,7 @@ def test_bad_input_gets_one_line(tmp_path, words, named):
     before = sorted(path.name for path in tmp_path.rglob("*"))
     fails_with_one_line(run("demo", *words, cwd=tmp_path), named)
     after = sorted(path.name for path in tmp_path.rglob("*"))
-    assert [name for name in after if name != "glyphnb-demo"] == before
+    assert after == before
     assert (tmp_path / "theirs" / "thesis.tex").read_text() == "years of work"
 
 
@@ -229,11 +230,11 @@ def test_morph_from_the_shipped_model(tmp_path):
 
 
 def test_an_interrupt_leaves_nothing(tmp_path):
-    import signal
-
     process = subprocess.Popen(
         [GLYPHNB, "demo", "--out", "out"],
         cwd=tmp_path,
+        # A shell makes its background jobs ignore interrupts, and CI may be one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -245,7 +246,7 @@ def test_an_interrupt_leaves_nothing(tmp_path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
-    assert not list(tmp_path.rglob("*.png"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_original_letters_can_be_saved_and_run(tmp_path):
