@@ -158,7 +158,9 @@ class Autoencoder(keras.Model):
         y = x if y is None else y
         if self._compile_loss is not None:
             return super().compute_loss(x, y, ops.sigmoid(y_pred), sample_weight, training)
-        return ops.mean(bernoulli_nll(y, y_pred)) + sum(self.losses)
+        nll = bernoulli_nll(y, y_pred)
+        nll = nll if sample_weight is None else nll * sample_weight
+        return ops.mean(nll) + sum(self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         y = x if y is None else y

@@ -116,7 +116,7 @@ def _import_keras():
 
 # %% ../nbs/12_cli.ipynb #train
 def _train(model, name, data, epochs, place, seed):
-    "Train one model under a progress bar, and save it; return its history and its losses."
+    "Train one model under a progress bar; return its history and its losses."
     from tqdm import tqdm
     from tqdm.keras import TqdmCallback
 

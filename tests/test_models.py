@@ -118,6 +118,16 @@ def test_the_parts_of_the_loss_add_up_over_uneven_batches(images):
     np.testing.assert_allclose(found["nll"] + 3 * found["kl"], found["loss"], rtol=1e-5)
 
 
+def test_weights_of_samples_count(images):
+    model = Autoencoder()
+    model.compile()
+    x = images[:64]
+    whole = model.evaluate(x, x, batch_size=64, verbose=0)
+    weights = np.full(64, 0.25, "float32")
+    weighted = model.evaluate(x, x, sample_weight=weights, batch_size=64, verbose=0)
+    np.testing.assert_allclose(weighted, whole / 4, rtol=1e-4)
+
+
 def test_no_rate_ends_in_nan(images):
     vae = VAE(seed=0)
     history = train(vae, images, images, epochs=3, learning_rate=0.3)
