@@ -1,0 +1,238 @@
+"""Every claim of speed, measured: two ways to one result, alternately, in one run on one machine.
+
+Usage: python benchmarks/bench.py [--quick] [--only WORD] [--runs N] [--json FILE]
+
+The article's recipe is trained to its end on 10,000 images, twice, so the whole table takes about
+an hour on two cores. `--quick` trains on a tenth of the images and ends in five minutes; its ratios
+of training time are those of small data.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+HERE = Path(__file__).parent
+QUIET = {"capture_output": True, "check": True, "text": True}
+
+
+def seconds(call) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def program(*words, **settings) -> str:
+    "Run Python in a process of its own; what the user set for TensorFlow does not reach it."
+    names = {"TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL"}
+    environment = {k: v for k, v in os.environ.items() if k not in names} | settings
+    return subprocess.run([sys.executable, *words], env=environment, **QUIET).stdout
+
+
+def worker(**task) -> dict:
+    return json.loads(program(HERE / "worker.py", json.dumps(task)))
+
+
+def paired(slow, fast, runs, work=1):
+    "Times that the slow way takes longer, pair by pair; the fast one does `work` times as much."
+    fast()  # not counted: the first call compiles and fills caches
+    return [work * seconds(slow) / seconds(fast) for _ in range(runs)]
+
+
+def data_rows(place: Path, runs: int, quick: bool):
+    "From scans to arrays."
+    from glyphnb.augment import augment, create_augmentor_pipeline
+    from glyphnb.glyphs import (
+        change_image_background,
+        get_pixel,
+        load_data,
+        render_glyphs,
+        save_glyphs,
+    )
+
+    letters = render_glyphs("arabic")
+    save_glyphs(letters, place / "scans")
+    change_image_background(place / "scans", place / "ink")
+    outputs = (place / f"out{i}" for i in range(10_000))
+    scan = Image.open(place / "scans" / "original_0.png")
+
+    def by_pixel():
+        inverted = Image.new("L", scan.size)
+        for i in range(scan.width):
+            for j in range(scan.height):
+                inverted.putpixel((i, j), 255 - get_pixel(scan, i, j))
+        inverted.save(place / "inverted.png")
+
+    def with_augmentor():
+        out = next(outputs)
+        create_augmentor_pipeline(place / "ink", f"../{out.name}").sample(200)
+        load_data(out)
+
+    invert = partial(change_image_background, place / "scans")
+    yield (
+        "inverting 21 scans of 1000 x 1000 / pixel by pixel",
+        90,
+        paired(by_pixel, lambda: invert(next(outputs)), runs, 21),
+    )
+    yield (
+        "10,000 images from 21 letters / Augmentor and load_data",
+        100,
+        paired(with_augmentor, lambda: augment(letters, 10_000).images, runs, 50),
+    )
+
+
+def plane_rows(place: Path, runs: int, quick: bool):
+    "Sheets and films: one call against one call a point."
+    from glyphnb.latent import normal_grid
+    from glyphnb.morph import lerp
+    from glyphnb.vae import load_pretrained
+
+    vae = load_pretrained()
+    grid, road = normal_grid(10), lerp(*normal_grid(2)[[0, 3]], [i / 89 for i in range(90)])
+    for name, codes in (("10 x 10 sheet", grid), ("90-frame morph", road.astype("float32"))):
+
+        def one_by_one(codes=codes):
+            for code in codes:
+                vae.decoder.predict(code[None], verbose=0)
+
+        ratios = paired(one_by_one, lambda codes=codes: vae.decode(codes), runs)
+        yield f"{name} / one predict a point", 100, ratios
+
+
+def program_rows(place: Path, runs: int, quick: bool):
+    "Waiting for a program to start, and to end."
+    keras = (
+        "from glyphnb import cli, latent, vae; latent.NumpyVAE = vae.load_pretrained;"
+        f"cli.run_morph('ب', 'ق', {str(place / 'keras.gif')!r})"
+    )
+    plain = f"from glyphnb import cli; cli.run_morph('ب', 'ق', {str(place / 'plain.gif')!r})"
+    tensorflow = partial(program, "-c", "import tensorflow")
+    yield (
+        "import glyphnb / import tensorflow",
+        20,
+        paired(tensorflow, partial(program, "-c", "import glyphnb"), runs),
+    )
+    yield (
+        "glyphnb --help / import tensorflow",
+        20,
+        paired(tensorflow, partial(program, "-m", "glyphnb.cli", "--help"), runs),
+    )
+    yield (
+        "glyphnb morph ب ق / the same through Keras",
+        3,
+        paired(partial(program, "-c", keras), partial(program, "-c", plain), runs),
+    )
+
+
+def step_rows(place: Path, runs: int, quick: bool):
+    "One training step of the article's own networks on the same batch of 128."
+
+    def step(kind, **options):
+        task = {"data": "letters", "n": 1600, "epochs": 4, "no_validation": True}  # 10 steps each
+        done = worker(kind=kind, side="article", **task, **options)["epochs"][1:]
+        return statistics.median(epoch["seconds"] for epoch in done) / 10
+
+    def torch_step(kind):
+        return float(program(HERE / "torch_step.py", kind))
+
+    for kind in ("autoencoder", "vae"):
+        rows = [(step(kind), step(kind, settings="ours")) for _ in range(runs)]
+        yield f"step of the article's {kind} / stock Keras fit", 1.3, [a / b for a, b in rows]
+        try:
+            rows = [(torch_step(kind), step(kind, settings="ours")) for _ in range(runs)]
+        except subprocess.CalledProcessError:
+            print(f"{'':4}(PyTorch is not installed: its steps are left out)", flush=True)
+            continue
+        yield f"step of the article's {kind} / PyTorch", 1.3, [a / b for a, b in rows]
+
+
+RECIPES = {"autoencoder": (15, 20, 8), "vae": (30, 10, 20)}  # the article's epochs, ours, the goal
+FACES = {
+    "autoencoder": ("conv", 15),
+    "vae": ("dense", 10),
+}  # ours for unseen faces: network, epochs
+
+
+def training_rows(place: Path, runs: int, quick: bool):
+    "Whole trainings, validation included: ours before and after the article's."
+    n = 1_000 if quick else 10_000
+    for kind, (epochs, own_epochs, goal) in RECIPES.items():
+        ours = [worker(kind=kind, side="ours", data="letters", n=n, epochs=own_epochs)]
+        theirs = worker(kind=kind, side="article", data="letters", n=n, epochs=epochs)
+        ours.append(worker(kind=kind, side="ours", data="letters", n=n, epochs=own_epochs))
+        final = [run["epochs"][-1]["loss"] for run in (theirs, *ours)]
+        entropy = f"the pixels' entropy is {theirs['entropy']:.1f} of it"
+        print(f"{'':4}last loss {final[0]:.1f}, ours {max(final[1:]):.1f}; {entropy}", flush=True)
+        whole = [sum(epoch["seconds"] for epoch in run["epochs"]) for run in (theirs, *ours)]
+        reached = [t * (loss <= final[0]) for t, loss in zip(whole[1:], final[1:], strict=True)]
+        ratios = [whole[0] / t if t else 0.0 for t in reached]  # 0: the loss was not reached
+        yield f"training the {kind} to the recipe's last loss / the recipe", goal, ratios
+        if kind == "vae":
+            epochs = int(whole[0] / statistics.median(e["seconds"] for e in ours[0]["epochs"]))
+            run = worker(kind=kind, side="ours", data="letters", n=n, epochs=epochs)
+            gained = final[0] - run["epochs"][-1]["loss"]
+            yield f"nats below the recipe in its time ({epochs} epochs)", 25, [gained]
+
+
+def face_rows(place: Path, runs: int, quick: bool):
+    "Letters of five typefaces that no training image shows, in no more than the recipe's time."
+    task = {"data": "faces", "n": 1_000 if quick else 10_000}
+    for kind, (arch, own_epochs) in FACES.items():
+        theirs = worker(kind=kind, side="article", epochs=RECIPES[kind][0], **task)
+        ours = worker(kind=kind, side="ours", arch=arch, epochs=own_epochs, **task)
+        whole = [sum(epoch["seconds"] for epoch in run["epochs"]) for run in (theirs, ours)]
+        gained = theirs["epochs"][-1]["loss"] - ours["epochs"][-1]["loss"]
+        share = f"{whole[1] / whole[0]:.2f} of its time"
+        yield f"unseen faces, {kind}: nats below the recipe in {share}", 0, [gained]
+
+
+def memory_rows(place: Path, runs: int, quick: bool):
+    "Peak growth while training, against the size of the data."
+    for kind in RECIPES:
+        small, large = (
+            worker(kind=kind, side="ours", data="letters", n=n, epochs=2) for n in (2_000, 12_000)
+        )
+        grown = (large["grown"] - small["grown"]) / (large["data"] - small["data"])
+        yield f"{kind}: bytes of data / bytes of growth", 1, [1 / max(grown, 1e-3)]
+
+
+GROUPS = [data_rows, plane_rows, program_rows, memory_rows, step_rows, training_rows, face_rows]
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="small data, one pair a row")
+    parser.add_argument("--only", default="", metavar="WORD", help="groups with WORD in their name")
+    parser.add_argument("--runs", type=int, help="pairs per row (default: 3, or 1 with --quick)")
+    parser.add_argument("--json", metavar="FILE", help="write the table there")
+    arguments = parser.parse_args()
+    runs = arguments.runs or (1 if arguments.quick else 3)
+    table = {}
+    print(
+        f"{'ours / the other way':70} {'goal':>6} {'median':>8} {'min':>8} {'max':>8}", flush=True
+    )
+    for group in GROUPS:
+        if arguments.only not in group.__name__:
+            continue
+        with tempfile.TemporaryDirectory() as place:
+            for name, goal, values in group(Path(place), runs, arguments.quick):
+                row = {"goal": goal, "median": statistics.median(values)}
+                table[name] = row | {"min": min(values), "max": max(values)}
+                figures = " ".join(f"{value:8.1f}" for value in list(table[name].values())[1:])
+                print(f"{name:70} {goal:6} {figures}", flush=True)
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The trials behind the default networks and schedule, ten epochs each, on the article's split.
+
+Usage: python benchmarks/trials.py [--only WORD] [--json FILE]
+
+Chapter 07 shows the table that this writes to benchmarks/trials.json.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from functools import partial
+from pathlib import Path
+
+import keras
+from keras import layers
+from worker import make_data
+
+import glyphnb  # noqa: F401  first, for its TensorFlow settings
+from glyphnb import autoencoder
+from glyphnb.autoencoder import Autoencoder, pixel_entropy, train
+from glyphnb.vae import VAE
+
+VAE_DEFAULT = {"encoder": (48, 64), "decoder": (128, 128, 64), "learning_rate": 4e-3}
+AE_DEFAULT = {"encoder": (256,), "decoder": (256,), "learning_rate": 3e-3}
+TRIALS = {
+    "vae": {
+        "the default": {},
+        "ReLU in place of GELU": {"activation": "relu"},
+        "wide: 512 | 512": {"encoder": (512,), "decoder": (512,)},
+        "shallow decoder: 48, 64 | 256": {"decoder": (256,)},
+        "peak rate 1e-3": {"learning_rate": 1e-3},
+        "peak rate 1.6e-2": {"learning_rate": 1.6e-2},
+        "constant rate 1e-3": {"constant": 1e-3},
+        "constant rate 4e-3": {"constant": 4e-3},
+        "batches of 32": {"batch_size": 32},
+        "batches of 128": {"batch_size": 128},
+        "last bias 0": {"bias": 0.0},
+        'arch="conv"': {"arch": "conv"},
+    },
+    "autoencoder": {
+        "the default": {},
+        "linear encoder: | 512": {"encoder": (), "decoder": (512,)},
+        "wide: 512 | 512": {"encoder": (512,), "decoder": (512,)},
+        "all linear: |": {"encoder": (), "decoder": ()},
+        'arch="conv"': {"arch": "conv"},
+    },
+}
+
+
+def encoder(outputs, shape, variational, *, units, activation):
+    images = keras.Input(shape, name="images")
+    x = layers.Flatten()(images)
+    for width in units:
+        x = layers.Dense(width, activation=activation)(x)
+    return images, layers.Dense(outputs, name="codes")(x)
+
+
+def decoder(latent_dim, shape, variational, *, units, activation, bias):
+    codes = x = keras.Input((latent_dim,), name="codes")
+    for width in units:
+        x = layers.Dense(width, activation=activation, kernel_initializer="he_normal")(x)
+    x = layers.Dense(64 * 64, bias_initializer=keras.initializers.Constant(bias))(x)
+    return codes, layers.Reshape(shape, name="logits")(x)
+
+
+def trial(kind, images, validation, epochs=10, **changes) -> dict:
+    "Train one variant; a dense one unless `arch` says otherwise."
+    given = {"activation": "gelu", "bias": -3.0, "batch_size": 64, "arch": "trial", "constant": 0.0}
+    given |= (VAE_DEFAULT if kind == "vae" else AE_DEFAULT) | changes
+    options = {"units": given["encoder"], "activation": given["activation"]}
+    autoencoder._ENCODERS["trial"] = partial(encoder, **options)
+    options |= {"units": given["decoder"], "bias": given["bias"]}
+    autoencoder._DECODERS["trial"] = partial(decoder, **options)
+    keras.utils.set_random_seed(0)
+    model = VAE(2, given["arch"], seed=0) if kind == "vae" else Autoencoder(128, given["arch"])
+    times = [time.perf_counter()]
+    clock = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: times.append(time.perf_counter())
+    )
+    if given["constant"]:
+        model.compile(keras.optimizers.Adam(given["constant"]))
+        history = model.fit(
+            images,
+            validation_data=(validation,),
+            epochs=epochs,
+            batch_size=given["batch_size"],
+            callbacks=[clock],
+            verbose=0,
+        ).history
+    else:
+        sizes = {"batch_size": given["batch_size"], "learning_rate": given["learning_rate"]}
+        history = train(model, images, validation, epochs, callbacks=(clock,), **sizes)
+    seconds = statistics.median(b - a for a, b in zip(times, times[1:], strict=False))
+    return {"nats": history["val_loss"][-1], "seconds": seconds, "weights": model.count_params()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", metavar="WORD", help="trials with WORD in their name")
+    parser.add_argument("--json", default=Path(__file__).with_suffix(".json"), metavar="FILE")
+    arguments = parser.parse_args()
+    images, validation = make_data("letters", 10_000)
+    table = {"entropy": pixel_entropy(validation)}
+    for kind, variants in TRIALS.items():
+        table[kind] = {}
+        for name, changes in variants.items():
+            if changes and arguments.only not in name:
+                continue
+            row = table[kind][name] = trial(kind, images, validation, **changes)
+            row["relative"] = row["seconds"] / table[kind]["the default"]["seconds"]
+            figures = f"{row['nats']:8.1f} nats {row['relative']:6.1f} x time {row['weights']:10,}"
+            print(f"{kind:12} {name:32} {figures}", flush=True)
+    if not arguments.only:
+        Path(arguments.json).write_text(json.dumps(table, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
