@@ -409,7 +409,9 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"glyphnb {glyphnb.__version__}")
+    settings = "".join(f"\n{name}={value}" for name, value in glyphnb.settings().items())
+    version = f"glyphnb {glyphnb.__version__}{settings}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_morph(commands)
@@ -425,16 +427,14 @@ def run_morph(
 ) -> Path:  # `out`
     "Film a morph with the shipped model. Raises `ValueError` for a letter that it does not know."
     from glyphnb.glyphs import GLYPH_SETS, render_glyphs, to_uint8
+    from glyphnb.latent import NumpyVAE  # Keras takes longer to load than this film to make
     from glyphnb.morph import generate_morph_images, loop_frames, save_animation
 
     for letter in (first, second):
         if letter not in GLYPH_SETS["arabic"] or len(letter) != 1:
             known = " ".join(GLYPH_SETS["arabic"])
             raise ValueError(f"the shipped model knows {known}; got {letter!r}")
-    _import_keras()
-    from glyphnb.vae import load_pretrained
-
-    vae = load_pretrained()
+    vae = NumpyVAE()
     letters = render_glyphs("arabic", size=64)
     ends = [letters.ink[letters.letters == letter][0] for letter in (first, second)]
     morph = generate_morph_images(*ends, vae.encode, vae.decode, steps, even=True)
