@@ -1,5 +1,7 @@
 """The trials behind the default networks and schedule, ten epochs each, on the article's split.
 
+Time is processor time, which other programs on the machine disturb little.
+
 Usage: python benchmarks/trials.py [--only WORD] [--json FILE]
 
 Chapter 07 shows the table that this writes to benchmarks/trials.json.
@@ -74,9 +76,9 @@ def trial(kind, images, validation, epochs=10, **changes) -> dict:
     autoencoder._DECODERS["trial"] = partial(decoder, **options)
     keras.utils.set_random_seed(0)
     model = VAE(2, given["arch"], seed=0) if kind == "vae" else Autoencoder(128, given["arch"])
-    times = [time.perf_counter()]
+    times = [time.process_time()]
     clock = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda *_: times.append(time.perf_counter())
+        on_epoch_end=lambda *_: times.append(time.process_time())
     )
     if given["constant"]:
         model.compile(keras.optimizers.Adam(given["constant"]))

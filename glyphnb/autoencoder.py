@@ -33,9 +33,10 @@ def pixel_entropy(
     images,  # `(batch, height, width, channels)` in [0, 1]
 ) -> float:  # Nats per image: no model gets a lower `bernoulli_nll` on these images
     "Mean entropy of grey pixels, the floor of the Bernoulli loss."
-    x = np.clip(np.asarray(images, "float64"), 1e-12, 1 - 1e-12)
+    images = np.asarray(images)
+    x = images[~((images <= 0) | (images >= 1))].astype("float64")  # the others cost nothing
     entropy = -x * np.log(x) - (1 - x) * np.log1p(-x)
-    return float(entropy.sum() / len(x))
+    return float(entropy.sum() / len(images))
 
 # %% ../nbs/03_autoencoder.ipynb #article-encoder
 def _article_encoder(outputs, shape, variational):
@@ -78,9 +79,30 @@ def _dense_decoder(latent_dim, shape, variational):
     x = layers.Dense(math.prod(shape), bias_initializer=paper)(x)
     return codes, layers.Reshape(shape, name="logits")(x)
 
+# %% ../nbs/03_autoencoder.ipynb #conv-encoder
+def _conv_encoder(outputs, shape, variational):
+    images = keras.Input(shape, name="images")
+    x = layers.Conv2D(32, 4, strides=4, activation="gelu")(images)
+    x = layers.Conv2D(32, 3, padding="same", activation="gelu")(x)
+    return images, layers.Dense(outputs, name="codes")(layers.Flatten()(x))
+
+
+def _conv_decoder(latent_dim, shape, variational):
+    height, width, channels = shape
+    grid = height // 4, width // 4
+    codes = x = keras.Input((latent_dim,), name="codes")
+    for units in (64, 128) if variational else ():
+        x = layers.Dense(units, activation="gelu", kernel_initializer="he_normal")(x)
+    x = layers.Reshape((*grid, 32))(layers.Dense(math.prod(grid) * 32)(x))
+    x = layers.Conv2D(64, 3, padding="same", activation="gelu")(x)
+    paper = keras.initializers.Constant(-3.0)
+    x = layers.Conv2D(16 * channels, 3, padding="same", bias_initializer=paper)(x)
+    x = layers.Permute((1, 3, 2, 4, 5))(layers.Reshape((*grid, 4, 4, channels))(x))
+    return codes, layers.Reshape(shape, name="logits")(x)
+
 # %% ../nbs/03_autoencoder.ipynb #check
-_ENCODERS = {"dense": _dense_encoder, "article": _article_encoder}
-_DECODERS = {"dense": _dense_decoder, "article": _article_decoder}
+_ENCODERS = {"dense": _dense_encoder, "conv": _conv_encoder, "article": _article_encoder}
+_DECODERS = {"dense": _dense_decoder, "conv": _conv_decoder, "article": _article_decoder}
 
 
 def _check(latent_dim, arch, shape):
@@ -90,13 +112,13 @@ def _check(latent_dim, arch, shape):
         raise ValueError(f"`latent_dim` must be at least 1, got {latent_dim}")
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(f"`shape` must be (height, width, channels), got {shape}")
-    if arch == "article" and (shape[0] % 4 or shape[1] % 4):
-        raise ValueError(f"`shape`: the article's networks need sides divisible by 4, got {shape}")
+    if arch != "dense" and (shape[0] % 4 or shape[1] % 4):
+        raise ValueError(f"`shape`: convolutions here need sides divisible by 4, got {shape}")
 
 
 def build_encoder(
     latent_dim: int = 128,  # Numbers in a code
-    arch: str = "dense",  # "dense", or "article" for the article's convolutions
+    arch: str = "dense",  # "dense" is fast, "conv" better on unseen letters, "article" its own
     shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
     variational: bool = False,  # Two numbers per latent axis: mean and log-variance
 ) -> keras.Model:  # Images `(n, *shape)` to `(n, latent_dim)`, or to `(n, 2 * latent_dim)`
@@ -108,7 +130,7 @@ def build_encoder(
 
 def build_decoder(
     latent_dim: int = 128,  # Numbers in a code
-    arch: str = "dense",  # "dense", or "article" for the article's convolutions
+    arch: str = "dense",  # "dense" is fast, "conv" better on unseen letters, "article" its own
     shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
     variational: bool = False,  # The decoder that belongs to a variational encoder
 ) -> keras.Model:  # Codes `(n, latent_dim)` to images `(n, *shape)` in [0, 1]
@@ -127,11 +149,12 @@ class Autoencoder(keras.Model):
     """
 
     variational = False
+    labels = 0  # numbers beside the code that the decoder is told; a VAE may have some
 
     def __init__(
         self,
         latent_dim: int = 128,  # Numbers in a code
-        arch: str = "dense",  # "dense", or "article" for the article's convolutions
+        arch: str = "dense",  # "dense" is fast, "conv" better on unseen letters, "article" its own
         shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
         corrupt: keras.Layer | None = None,  # Applied to the input in training
         **kwargs,
@@ -144,7 +167,7 @@ class Autoencoder(keras.Model):
             corrupt,
         )
         self.encoder = build_encoder(latent_dim, arch, shape, self.variational)
-        self.decoder = build_decoder(latent_dim, arch, shape, self.variational)
+        self.decoder = build_decoder(latent_dim + self.labels, arch, shape, self.variational)
         self.to_logits = keras.Model(self.decoder.input, self.decoder.get_layer("logits").output)
         self.built = True  # the networks are, so there is nothing left to wait for
 
@@ -196,11 +219,34 @@ def _in_batches(network, values, batch_size=512) -> np.ndarray:
     parts = [network(values[start : start + batch_size], training=False) for start in starts]
     return np.concatenate([ops.convert_to_numpy(part) for part in parts])
 
+# %% ../nbs/03_autoencoder.ipynb #batches
+class _Batches(keras.utils.PyDataset):
+    "Batches of images (and labels), cut when they are asked for: nothing is copied beforehand."
+
+    def __init__(self, arrays: tuple, batch_size: int, seed: int | None = None):
+        super().__init__()
+        self.arrays, self.batch_size = arrays, batch_size
+        self.order = np.arange(len(arrays[0]))
+        self.rng = None if seed is None else np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self):
+        return math.ceil(len(self.order) / self.batch_size)
+
+    def __getitem__(self, number):
+        chosen = self.order[number * self.batch_size : (number + 1) * self.batch_size]
+        parts = tuple(array[chosen] for array in self.arrays)
+        return (parts if len(parts) > 1 else parts[0],)
+
+    def on_epoch_end(self):
+        if self.rng is not None:
+            self.rng.shuffle(self.order)
+
 # %% ../nbs/03_autoencoder.ipynb #train
 def train(
     model: keras.Model,  # An `Autoencoder` or `VAE`
-    images: np.ndarray,  # `(n, height, width, channels)` in [0, 1]
-    validation: np.ndarray | None = None,  # Images for the `val_` curves
+    images,  # `(n, height, width, channels)` in [0, 1]; for a model with labels, a pair with them
+    validation=None,  # The same, for the `val_` curves
     epochs: int = 8,  # Passes over the images
     batch_size: int = 64,  # Images per step
     learning_rate: float = 3e-3,  # Its peak; it rises to it and falls to zero
@@ -212,21 +258,25 @@ def train(
 
     Raises `ValueError` when there are no images or their shape is not the model's.
     """
-    if not len(images) or images.shape[1:] != model.shape:
-        raise ValueError(f"`images` must be (n, {model.shape}) with n > 0, got {images.shape}")
+    sets = [
+        None if given is None else tuple(given) if model.labels else (given,)
+        for given in (images, validation)
+    ]
+    first = sets[0][0]
+    if not len(first) or first.shape[1:] != model.shape:
+        raise ValueError(f"`images` must be (n, {model.shape}) with n > 0, got {first.shape}")
     keras.utils.set_random_seed(seed)
-    steps = epochs * math.ceil(len(images) / batch_size)
-    rise = max(steps // 10, 1)
+    batches = _Batches(sets[0], batch_size, seed)
+    steps, rise = epochs * len(batches), max(epochs * len(batches) // 10, 1)
     rate = keras.optimizers.schedules.CosineDecay(
         learning_rate / 10, max(steps - rise, 1), warmup_target=learning_rate, warmup_steps=rise
     )
     model.compile(keras.optimizers.Adam(rate))
     logs = [keras.callbacks.TensorBoard(str(log_dir))] if log_dir else []
     history = model.fit(
-        images,
-        batch_size=batch_size,
+        batches,
         epochs=epochs,
-        validation_data=None if validation is None else (validation, validation),
+        validation_data=sets[1] and _Batches(sets[1], batch_size),
         callbacks=[*logs, *callbacks],
         verbose=0,
     )

@@ -130,7 +130,7 @@ class NumpyVAE:
 
 _erf = np.frompyfunc(
     math.erf, 1, 1
-)  # SciPy's is faster, and takes longer to import than to use here
+)  # SciPy has a faster one, which takes longer to import than this takes to run
 
 
 def _dense(x: np.ndarray, arrays: list[np.ndarray]) -> np.ndarray:

@@ -14,6 +14,8 @@ LAYERS = [
     {"augment", "autoencoder", "denoise", "latent", "morph"},
     {"applications", "elbo"},
     {"vae"},
+    {"likelihood"},
+    {"objectives"},
     {"cli"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
