@@ -38,14 +38,11 @@ TRIALS = {
         "batches of 32": {"batch_size": 32},
         "batches of 128": {"batch_size": 128},
         "last bias 0": {"bias": 0.0},
-        'arch="conv"': {"arch": "conv"},
     },
     "autoencoder": {
         "the default": {},
         "linear encoder: | 512": {"encoder": (), "decoder": (512,)},
         "wide: 512 | 512": {"encoder": (512,), "decoder": (512,)},
-        "all linear: |": {"encoder": (), "decoder": ()},
-        'arch="conv"': {"arch": "conv"},
     },
 }
 

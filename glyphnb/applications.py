@@ -51,6 +51,7 @@ def dequantize_codes(
 
 # %% ../nbs/05_applications.ipynb #compress-codes
 _MAGIC = b"GLY1"
+_GZIP = 31  # how zlib names the gzip format; the checksum of its own lets some damage pass
 
 
 def compress_codes(
@@ -60,7 +61,7 @@ def compress_codes(
     n, latent_dim = quantized.integers.shape
     arrays = (quantized.low.astype("<f4"), quantized.step.astype("<f4"), quantized.integers)
     header = _MAGIC + struct.pack("<II", n, latent_dim)
-    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)  # few short repetitions
+    packer = zlib.compressobj(9, zlib.DEFLATED, _GZIP, 9, zlib.Z_FILTERED)  # few short repetitions
     return packer.compress(header + b"".join(a.tobytes() for a in arrays)) + packer.flush()
 
 
@@ -69,7 +70,7 @@ def decompress_codes(
 ) -> QuantizedCodes:  # The same integers, bit by bit
     "Unpack quantized codes. Raises `ValueError` when `packed` is damaged or something else."
     try:
-        content = zlib.decompress(packed)
+        content = zlib.decompress(packed, _GZIP)
     except zlib.error as error:
         raise ValueError(
             f"`packed` must come from `compress_codes`, got damaged bytes ({error})"

@@ -9,6 +9,7 @@ __all__ = ['run_demo', 'make_parser', 'run_morph', 'run_doctor', 'main']
 import argparse
 import base64
 import contextlib
+import html
 import json
 import os
 import shutil
@@ -539,7 +540,39 @@ def _open_vae(path):
         raise ValueError(f"{path}: expected a Bernoulli VAE without labels, found another model")
     return model
 
+# %% ../nbs/12_cli.ipynb #doctor-page
+def _doctor_page(vae, name, images, source, k, seed) -> str:
+    "What was found, and two pictures, as one HTML page."
+    from glyphnb.autoencoder import visualize
+    from glyphnb.glyphs import to_uint8
+    from glyphnb.latent import sample_glyphs
+    from glyphnb.pictures import Picture, tile_images
 
+    samples = to_uint8(sample_glyphs(vae.decode, 24, vae.latent_dim, seed))
+    pictures = {
+        "Images (above) and what the model makes of them (below).": visualize(
+            vae, images, min(12, len(images))
+        ),
+        "Drawn from the prior: letters that nobody wrote.": Picture(
+            tile_images(samples, n_cols=12), zoom=1
+        ),
+    }
+    figures = []
+    for caption, picture in pictures.items():
+        data = base64.b64encode(picture._repr_png_()).decode()
+        image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
+        figures.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
+    rows = [f"<tr><th>{a}<td>{b}<td>{c}" for a, b, c in _findings(vae, images, k, seed)]
+    page = Template((files("glyphnb") / "static" / "doctor.html").read_text(encoding="utf-8"))
+    return page.substitute(
+        model=html.escape(name),
+        count=len(images),
+        source=html.escape(source),
+        rows="\n".join(rows),
+        figures="\n".join(figures),
+    )
+
+# %% ../nbs/12_cli.ipynb #run-doctor-2
 def run_doctor(
     model: str | Path | None = None,  # `.keras` file of a `VAE`; the shipped model by default
     images: str
@@ -555,39 +588,15 @@ def run_doctor(
         raise FileExistsError(f"{target} holds something else; choose another --out")
     vae = _open_vae(model)
     from glyphnb.augment import augment
-    from glyphnb.autoencoder import visualize
-    from glyphnb.glyphs import load_data, render_glyphs, to_uint8
-    from glyphnb.latent import sample_glyphs
-    from glyphnb.pictures import Picture, tile_images
+    from glyphnb.glyphs import load_data, render_glyphs
 
-    size, source = vae.shape[0], images or "new distortions of the 21 letters"
+    size, source = vae.shape[0], str(images or "new distortions of the 21 letters")
     if images:
         data = load_data(images, size=size).images
     else:
         data = augment(render_glyphs("arabic"), 500, size=size, seed=seed + 1, fresh=True).images
-    rows = [f"<tr><th>{a}<td>{b}<td>{c}" for a, b, c in _findings(vae, data, k, seed)]
-    samples = to_uint8(sample_glyphs(vae.decode, 24, vae.latent_dim, seed))
-    figures = []
-    for caption, picture in (
-        (
-            "Images (above) and what the model makes of them (below).",
-            visualize(vae, data, min(12, len(data))),
-        ),
-        (
-            "Drawn from the prior: letters that nobody wrote.",
-            Picture(tile_images(samples, n_cols=12), zoom=1),
-        ),
-    ):
-        encoded = base64.b64encode(picture._repr_png_()).decode()
-        image = f'<img alt="{caption}" src="data:image/png;base64,{encoded}">'
-        figures.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
-    page = Template((files("glyphnb") / "static" / "doctor.html").read_text(encoding="utf-8"))
-    text = page.substitute(
-        model=Path(model).name if model else "the shipped model",
-        count=len(data),
-        source=source,
-        rows="\n".join(rows),
-        figures="\n".join(figures),
+    text = _doctor_page(
+        vae, Path(model).name if model else "the shipped model", data, source, k, seed
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".glyphnb-", dir=target.parent) as staging:

@@ -29,7 +29,7 @@ def objectives(
         "IWAE, 8 samples": {"samples": 8},
     }
 
-
+# %% ../nbs/15_objectives.ipynb #compare
 def compare_objectives(
     training: np.ndarray,  # `(n, height, width, channels)` in [0, 1]; binary if the NLL shall mean it
     test: np.ndarray,  # The same, never trained on

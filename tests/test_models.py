@@ -78,7 +78,7 @@ def test_samples_follow_mean_and_variance():
 
 
 @pytest.mark.parametrize("kind", [Autoencoder, VAE])
-@pytest.mark.parametrize("arch", ["dense", "article"])
+@pytest.mark.parametrize("arch", ["dense", "conv", "article"])
 def test_a_model_comes_back_from_its_file(tmp_path, images, kind, arch):
     model = kind(3, arch=arch)
     model.save(tmp_path / "m.keras")
@@ -89,9 +89,10 @@ def test_a_model_comes_back_from_its_file(tmp_path, images, kind, arch):
 
 
 @pytest.mark.parametrize("kind", [Autoencoder, VAE])
-def test_other_sizes(kind):
+@pytest.mark.parametrize("arch", ["dense", "conv"])
+def test_other_sizes(kind, arch):
     x = np.random.default_rng(0).random((16, 28, 20, 1)).astype("float32")
-    model = kind(2, shape=(28, 20, 1))
+    model = kind(2, arch=arch, shape=(28, 20, 1))
     history = train(model, x, x, epochs=1, batch_size=5)
     assert np.isfinite(history["val_loss"]).all() and model.predict(x).shape == x.shape
     with pytest.raises(ValueError, match="images"):
@@ -239,7 +240,6 @@ def test_a_label_changes_the_drawing_and_not_the_code(images):
     drawn = [vae.decode(codes, [label]) for label in range(3)]
     assert np.ptp(drawn, axis=0).max() > 1e-4
     assert vae.encode(images[:2]).shape == (2, 2)
-
 
 
 # Splits, roads and films
