@@ -48,7 +48,7 @@ class TestChapter:
     def test_keeps_its_budget(self, path):
         assert path.stat().st_size < 700_000
         for source in sources(path, "code"):
-            # A class stays in one cell; the longest, VAE, holds every objective in place of subclasses.
+            # A class stays in one cell; the longest holds every objective, in place of subclasses.
             limit = 130 if re.search(r"^class ", source, re.M) else 55
             assert len(source.splitlines()) <= limit, source[:200]
 
