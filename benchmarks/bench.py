@@ -198,7 +198,7 @@ def memory_rows(place: Path, runs: int, quick: bool):
     "Peak growth while training, against the size of the data."
     for kind in RECIPES:
         small, large = (
-            worker(kind=kind, side="ours", data="letters", n=n, epochs=2) for n in (2_000, 12_000)
+            worker(kind=kind, side="ours", data="noise", n=n, epochs=2) for n in (2_000, 12_000)
         )
         grown = (large["grown"] - small["grown"]) / (large["data"] - small["data"])
         yield f"{kind}: bytes of data / bytes of growth", 1, [1 / max(grown, 1e-3)]

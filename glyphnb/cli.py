@@ -202,6 +202,15 @@ _CAPTIONS = {
 }
 
 
+def _page(name: str, align: str, **parts: str) -> str:
+    "Fill a page of `static/`; all pages share one style."
+    page, style = (
+        Template((files("glyphnb") / "static" / file).read_text(encoding="utf-8"))
+        for file in (name, "page.css")
+    )
+    return page.substitute(parts, style=style.substitute(align=align))
+
+
 def _report(place: Path, metrics: dict):
     "Write one HTML page that contains all pictures and numbers."
     figures = []
@@ -222,8 +231,9 @@ def _report(place: Path, metrics: dict):
             above = nats["loss"] - nats["entropy"]
             cells = f"{nats['loss']:.1f}", f"{nats['entropy']:.1f}", f"{above:.1f}"
             rows.append(f"<tr><th>{model}<th>{question}<td>" + "<td>".join(cells))
-    page = Template((files("glyphnb") / "static" / "report.html").read_text(encoding="utf-8"))
-    text = page.substitute(
+    text = _page(
+        "report.html",
+        align="right",
         figures="\n".join(figures),
         rows="\n".join(rows),
         train=metrics["images"]["train"],
@@ -563,8 +573,9 @@ def _doctor_page(vae, name, images, source, k, seed) -> str:
         image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
         figures.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
     rows = [f"<tr><th>{a}<td>{b}<td>{c}" for a, b, c in _findings(vae, images, k, seed)]
-    page = Template((files("glyphnb") / "static" / "doctor.html").read_text(encoding="utf-8"))
-    return page.substitute(
+    return _page(
+        "doctor.html",
+        align="left",
         model=html.escape(name),
         count=len(images),
         source=html.escape(source),

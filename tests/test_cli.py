@@ -250,3 +250,16 @@ def test_original_letters_can_be_saved_and_run(tmp_path):
     save_glyphs(render_glyphs("abcde", size=80), tmp_path / "letters")
     done = run("demo", "--images", "letters", "--out", "out", *FEW, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_doctor_writes_one_page_and_refuses_what_is_no_model(tmp_path):
+    done = run("doctor", "-k", "20", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "doctor.html").read_text(encoding="utf-8")
+    assert "2 of 2 latent axes" in page and 'src="data:image/png' in page and "$" not in page
+    assert run("doctor", "-k", "20", cwd=tmp_path).returncode == 0  # its own page is replaced
+    (tmp_path / "letter.keras").write_text("Dear sir")
+    fails_with_one_line(run("doctor", "nowhere.keras", cwd=tmp_path), "nowhere.keras")
+    fails_with_one_line(run("doctor", "letter.keras", cwd=tmp_path), "letter.keras")
+    fails_with_one_line(run("doctor", "--out", "letter.keras", cwd=tmp_path), "letter.keras")
+    assert (tmp_path / "letter.keras").read_text() == "Dear sir"

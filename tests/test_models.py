@@ -211,7 +211,6 @@ def test_every_objective_trains_and_comes_back_from_its_file(tmp_path, images, o
     vae.save(tmp_path / "vae.keras")
     loaded = keras.saving.load_model(tmp_path / "vae.keras")
     np.testing.assert_array_equal(loaded.predict(data), vae.predict(data))
-    loaded.compile()
 
 
 def test_more_samples_make_a_tighter_bound(images):
