@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "glyphnb"
 LAYERS = [
-    {"glyphs", "pictures"},
+    {"exercises", "glyphs", "pictures"},
     {"augment", "autoencoder", "denoise", "latent", "morph"},
     {"applications", "elbo"},
     {"vae"},

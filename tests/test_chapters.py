@@ -61,19 +61,23 @@ class TestChapter:
             figures += "#| label: fig-" in source
         assert figures
 
-    def test_exercises_have_folded_solutions_and_checks(self, path):
-        code = cells(path, "code")
-        folded = [
-            i for i, cell in enumerate(code) if "#| code-fold: true" in "".join(cell["source"])
-        ]
-        asked = [
-            text for text in sources(path, "markdown") if re.search(r"^### Exercise", text, re.M)
-        ]
-        assert len(folded) == len(asked) >= 2
-        for i in folded:
-            assert code[i]["metadata"]["jupyter"]["source_hidden"]
-            check = "".join(code[i + 1]["source"])
-            assert check.startswith("#| hide") and re.search("assert|test_eq", check)
+    def test_exercises_grade_themselves(self, path):
+        "Question, grader (hidden), an answer that is still None, folded solution, check (hidden)."
+        found, asked = cells(path), 0
+        for i, cell in enumerate(found):
+            if not re.search(r"^### Exercise", "".join(cell["source"]), re.M):
+                continue
+            asked += 1
+            grader, answer, solution, check = found[i + 1 : i + 5]
+            texts = ["".join(part["source"]) for part in (grader, answer, solution, check)]
+            assert texts[0].startswith("#| hide") and f"exercise_{asked} = Exercise(" in texts[0]
+            assert texts[1].startswith("answer = None") and f"exercise_{asked}(answer)" in texts[1]
+            assert "No answer yet" in str(answer["outputs"])
+            assert texts[2].startswith("#| code-fold: true")
+            assert texts[3].startswith("#| hide") and f"exercise_{asked}.check(" in texts[3]
+            for part in (grader, solution):
+                assert part["metadata"]["jupyter"]["source_hidden"]
+        assert asked >= 3
 
     def test_outputs_are_clean(self, path):
         text = json.dumps(outputs(path))
