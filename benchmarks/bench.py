@@ -119,9 +119,9 @@ def program_rows(place: Path, runs: int, quick: bool):
     "Waiting for a program to start, and to end."
     keras = (
         "from glyphnb import cli, latent, vae; latent.NumpyVAE = vae.load_pretrained;"
-        f"cli.run_morph('ب', 'ق', {str(place / 'keras.gif')!r})"
+        f"cli.run_morph('بق', {str(place / 'keras.gif')!r})"
     )
-    plain = f"from glyphnb import cli; cli.run_morph('ب', 'ق', {str(place / 'plain.gif')!r})"
+    plain = f"from glyphnb import cli; cli.run_morph('بق', {str(place / 'plain.gif')!r})"
     tensorflow = partial(program, "-c", "import tensorflow")
     yield (
         "import glyphnb / import tensorflow",

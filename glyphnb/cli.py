@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+import unicodedata
 import warnings
 from importlib.resources import files
 from pathlib import Path
@@ -332,6 +333,7 @@ def _train_and_draw(place: Path, step, data, glyphs, seed: int) -> dict:
         "letters": {
             "known": known.letters.tolist(),
             "held_out": sorted(set(data.unseen.letters.tolist())),
+            "all": glyphs.letters.tolist(),  # in the order of `originals/` and `converted/`
         },
         "nats_per_glyph": losses,
         "mean_image_nats": float(blind),
@@ -348,6 +350,7 @@ _EXAMPLES = """examples:
   glyphnb demo --font MyHand.ttf            a typeface of your own
   glyphnb demo --images scans/              a folder with one image per letter
   glyphnb morph ج ق --out morph.gif         a film from the model that ships with glyphnb
+  glyphnb morph سلام --road spline          a word, on one curve through its letters
   glyphnb doctor vae.keras --images scans/  how good a model of yours is, on one page
 """
 
@@ -391,26 +394,76 @@ def _add_demo(commands):
     )
 
 # %% ../nbs/12_cli.ipynb #add-morph
+_MORPH_EXAMPLES = """examples:
+  glyphnb morph ب ق                                  one letter turns into another, and back
+  glyphnb morph سلام --loop round --out word.mp4     a word, letter by letter, round and round
+  glyphnb morph ف ي --road geodesic --ease smooth    the shortest road for the eye, gently
+  glyphnb morph ج ق --ink "#1b3a6b" --paper "#fff8e7" --smooth --strip still.png
+  glyphnb morph ABC --model glyphnb-demo/vae.keras   letters of your own, after glyphnb demo
+
+A letter twice in a row rests twice as long; spaces are skipped.
+"""
+
+
 def _add_morph(commands):
     morph = commands.add_parser(
-        "morph", help="film one of the 21 default letters turning into another"
+        "morph",
+        help="film letters that turn into one another",
+        epilog=_MORPH_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     morph.set_defaults(run=run_morph)
-    morph.add_argument("first", help="letter to begin with")
-    morph.add_argument("second", help="letter to end with")
-    morph.add_argument(
-        "--out", default="morph.gif", metavar="FILE", help=".gif or .mp4 (default: %(default)s)"
+    say = morph.add_argument
+    say("words", nargs="+", metavar="LETTERS", help="letters in order, together or apart")
+    say(
+        "--out",
+        default="morph.gif",
+        metavar="FILE",
+        help=".gif, .apng, .mp4, .webm, or .png for a strip (default: %(default)s)",
     )
-    morph.add_argument(
-        "--steps",
-        type=int,
-        default=90,
-        metavar="N",
-        help="images from one to the other (default: %(default)s)",
+    say("--strip", metavar="FILE", help="write a strip of stills too, a .png")
+    _add_morph_pace(say)
+    _add_morph_look(say)
+    say("--model", metavar="FILE", help="a .keras file of your own (default: the shipped model)")
+    say("--images", metavar="DIR", help="its letters: a folder with one image per letter")
+    say("--font", metavar="FILE", help="its letters: a TTF or OTF file, or a bundled face")
+    say("--letters", metavar="TEXT", help="which letters of that font, as in glyphnb demo")
+
+# %% ../nbs/12_cli.ipynb #add-morph-options
+def _add_morph_pace(say):
+    number = {"metavar": "N", "help": "(default: %(default)s)"}
+    say(
+        "--road",
+        default="lerp",
+        choices=["lerp", "slerp", "spline", "geodesic"],
+        help="straight, round, one curve through all, or the shortest for the eye "
+        "(default: %(default)s)",
     )
-    morph.add_argument(
-        "--fps", type=float, default=25, metavar="N", help="frames a second (default: %(default)s)"
+    say(
+        "--loop",
+        default="back",
+        choices=["back", "round", "once"],
+        help="return the way it came, go on to the first letter, or end at the last "
+        "(default: %(default)s)",
     )
+    say(
+        "--ease",
+        default="none",
+        choices=["none", "smooth"],
+        help="steady, or slower at each letter (default: %(default)s)",
+    )
+    number["help"] = "images from letter to letter, on average (default: %(default)s)"
+    say("--steps", type=int, default=90, **number)
+    say("--hold", type=int, metavar="N", help="frames of rest at a letter (default: steps / 5)")
+    say("--fps", type=float, default=25, metavar="N", help="frames a second (default: %(default)s)")
+
+
+def _add_morph_look(say):
+    say("--zoom", type=int, default=4, metavar="N", help="size of a pixel (default: %(default)s)")
+    say("--smooth", action="store_true", help="soft edges instead of square pixels")
+    say("--ink", default="black", metavar="COLOUR", help='such as black or "#1b3a6b"')
+    say("--paper", default="white", metavar="COLOUR", help='such as white or "#fff8e7"')
+    say("--levels", type=int, metavar="N", help="tones of a GIF (default: 16), or of an APNG (256)")
 
 # %% ../nbs/12_cli.ipynb #add-doctor
 def _add_doctor(commands):
@@ -456,30 +509,116 @@ def make_parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     return parser
 
+# %% ../nbs/12_cli.ipynb #model-and-letters
+def _model_and_letters(model, images, font, letters):
+    "A model with `encode` and `decode`, and the glyphs that it has learned, by name."
+    from glyphnb.glyphs import load_data, render_glyphs
+
+    own = images or font or letters
+    if model is None:
+        if own:
+            raise ValueError("letters of your own need a `model` of them: glyphnb demo makes one")
+        from glyphnb.latent import NumpyVAE  # Keras takes longer to load than this film to make
+
+        return NumpyVAE(), render_glyphs("arabic", size=64)
+    if images and (font or letters):
+        raise ValueError("`images` comes instead of `font` and `letters`, got both")
+    vae, beside = _open_vae(model), Path(model).parent
+    size = vae.shape[0]
+    if vae.shape != (size, size, 1):
+        raise ValueError(f"{model}: expected a model of square grey images, found {vae.shape}")
+    if images:
+        return vae, load_data(images, size=size)
+    if own or not (beside / _MANIFEST).is_file():
+        return vae, render_glyphs(letters or _first_set(font), font or "DejaVu Sans", size)
+    told = json.loads((beside / "metrics.json").read_text(encoding="utf-8"))["letters"]
+    glyphs = load_data(beside / "converted", size=size, paper="black")
+    glyphs.letters[:] = told["all"]
+    return vae, glyphs[[name in told["known"] for name in told["all"]]]
+
+# %% ../nbs/12_cli.ipynb #spell
+def _spell(words: str | list[str], known: list[str]) -> list[str]:
+    "Take words apart into names of known letters; a word that is such a name stays whole."
+    names = []
+    for word in [words] if isinstance(words, str) else words:
+        word = unicodedata.normalize("NFC", word)
+        names += (
+            [word]
+            if word in known
+            else [c for c in word if not c.isspace() and unicodedata.category(c) != "Cf"]
+        )
+    unknown = [name for name in dict.fromkeys(names) if name not in known]
+    if unknown:
+        raise ValueError(f"the model knows {' '.join(known)}; got {' '.join(unknown)}")
+    if len(set(names)) < 2:
+        raise ValueError(f"a film needs at least 2 different letters, got {' '.join(names)!r}")
+    return names
+
 # %% ../nbs/12_cli.ipynb #run-morph
 def run_morph(
-    first: str,  # Letter to begin with, one of the default 21
-    second: str,  # Letter to end with
-    out: str | Path = "morph.gif",  # `.gif` or `.mp4` file
-    steps: int = 90,  # Images from one to the other, at least 2
+    words: str | list[str],  # Letters in order; a list may hold names of letters, too
+    out: str | Path = "morph.gif",  # `.gif`, `.apng`, `.mp4`, `.webm`, or `.png` for a strip
+    steps: int = 90,  # Images from letter to letter, on average, at least 2
     fps: float = 25,  # Frames a second
+    road: str = "lerp",  # Or "slerp", "spline", "geodesic"
+    loop: str = "back",  # Or "round", on to the first letter, or "once"
+    ease: str = "none",  # Or "smooth", slower at each letter
+    hold: int | None = None,  # Frames of rest at each letter; a fifth of the steps by default
+    strip: str
+    | Path
+    | None = None,  # PNG file for a strip of stills, which are read as the word is
+    model: str | Path | None = None,  # `.keras` file of a `VAE`; the shipped model by default
+    images: str | Path | None = None,  # Folder of the letters that the model has learned
+    font: str | Path | None = None,  # Or their typeface
+    letters: str | None = None,  # Which letters of it: a set or a text
+    **look,  # `zoom`, `smooth`, `ink`, `paper`, `levels`, as in `save_animation`
 ) -> Path:  # `out`
-    "Film a morph with the shipped model. Raises `ValueError` for a letter that it does not know."
-    from glyphnb.glyphs import GLYPH_SETS, render_glyphs, to_uint8
-    from glyphnb.latent import NumpyVAE  # Keras takes longer to load than this film to make
-    from glyphnb.morph import generate_morph_images, loop_frames, save_animation
+    "Film letters that turn into one another. Raises `ValueError` for a letter that the model does not know."
+    import numpy as np
 
-    for letter in (first, second):
-        if letter not in GLYPH_SETS["arabic"] or len(letter) != 1:
-            known = " ".join(GLYPH_SETS["arabic"])
-            raise ValueError(f"the shipped model knows {known}; got {letter!r}")
-    vae = NumpyVAE()
-    letters = render_glyphs("arabic", size=64)
-    ends = [letters.ink[letters.letters == letter][0] for letter in (first, second)]
-    morph = generate_morph_images(*ends, vae.encode, vae.decode, steps, even=True)
-    path = save_animation(loop_frames(to_uint8(morph)), out, fps)
-    print(f"Wrote {path}")
+    from glyphnb.film import check_film, loop_frames, save_animation, save_strip
+    from glyphnb.glyphs import to_uint8
+    from glyphnb.morph import ease_in_out, tour
+
+    check_film(out, fps, **look)  # before anything takes time
+    if strip is not None and Path(strip).suffix.lower() != ".png":
+        raise ValueError(f"`strip` must end in .png, got {strip}")
+    vae, glyphs = _model_and_letters(model, images, font, letters)
+    names = _spell(words, [unicodedata.normalize("NFC", name) for name in glyphs.letters.tolist()])
+    drawn = dict(zip(glyphs.letters.tolist(), glyphs.images, strict=True))
+    stops = vae.encode(np.stack([drawn[name] for name in names]))
+    options = {"closed": loop == "round", "ease": ease_in_out if ease == "smooth" else None}
+    codes, at = tour(stops, vae.decode, steps, _path(road, vae.decode), **options)
+    frames = to_uint8(vae.decode(codes))
+    film = loop_frames(frames, max(steps // 5, 1) if hold is None else hold, at, loop == "back")
+    per_leg = max(12 // (len(at) - 1), 1)
+    chosen = np.linspace(0, len(at) - 1, per_leg * (len(at) - 1) + 1)
+    stills = frames[np.interp(chosen, range(len(at)), at).round().astype(int)]
+    tones = {key: value for key, value in look.items() if key in ("ink", "paper", "smooth", "zoom")}
+    tones["right_to_left"] = unicodedata.bidirectional(names[0][0]) in ("R", "AL")
+    if Path(out).suffix.lower() == ".png":
+        path = save_strip(stills, out, **tones)
+    else:
+        path = save_animation(film, out, fps, repeat=loop != "once", **look)
+    if strip is not None:
+        save_strip(stills, strip, **tones)
+    print(f"Wrote {path}: {' '.join(names)}, {len(film)} frames, {len(film) / fps:.2f} s")
     return path
+
+
+def _path(road: str, decoder):
+    "Function that leads through several codes, by its name."
+    from functools import partial
+
+    from glyphnb.morph import legs, lerp, slerp, spline
+
+    if road == "spline":
+        return spline
+    if road == "geodesic":
+        from glyphnb.roads import geodesic
+
+        return partial(legs, road=partial(geodesic, decoder=decoder))
+    return partial(legs, road={"lerp": lerp, "slerp": slerp}[road])
 
 # %% ../nbs/12_cli.ipynb #findings
 def _findings(vae, images, k, seed):

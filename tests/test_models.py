@@ -315,7 +315,7 @@ def test_a_film_that_fails_leaves_nothing(tmp_path, monkeypatch):
     def broken(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr("glyphnb.morph._write_gif", broken)
+    monkeypatch.setattr("glyphnb.film._write_pillow", broken)
     with pytest.raises(OSError, match="no space"):
         save_animation(np.zeros((3, 4, 4), np.uint8), tmp_path / "film.gif")
     assert not list(tmp_path.iterdir())
