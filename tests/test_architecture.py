@@ -11,11 +11,11 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "glyphnb"
 LAYERS = [
     {"exercises", "glyphs", "pictures"},
-    {"augment", "autoencoder", "denoise", "latent", "morph"},
-    {"applications", "elbo"},
-    {"vae"},
+    {"augment", "autoencoder", "compress", "denoise", "film", "latent", "scan"},
+    {"applications", "elbo", "morph"},
+    {"roads", "vae"},
     {"likelihood"},
-    {"objectives"},
+    {"fonts", "objectives"},
     {"cli"},
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
