@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "glyphnb"
 LAYERS = [
     {"exercises", "glyphs", "pictures"},
-    {"augment", "autoencoder", "denoise", "latent", "morph"},
+    {"augment", "autoencoder", "denoise", "latent", "morph", "scan"},
     {"applications", "elbo"},
     {"vae"},
     {"likelihood"},
