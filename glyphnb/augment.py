@@ -140,12 +140,10 @@ def _bend(ink: np.ndarray, pixels: np.ndarray, rng) -> np.ndarray:
     spread = np.exp(-(distance**2))
     arrows = spread @ rng.normal(size=(len(ink), 2, knots, knots)) @ spread.T
     arrows *= (pixels / np.sqrt((arrows**2).sum(axis=1).mean(axis=(1, 2))))[:, None, None, None]
-    bent, grid = np.empty_like(ink), np.indices(ink.shape[1:])
-    for start in range(0, len(ink), 256):  # a few at a time, for the sake of memory
-        part = np.s_[start : start + 256]
-        y, x = np.moveaxis(grid + arrows[part], 1, 0)
-        number = np.broadcast_to(np.arange(len(y))[:, None, None], y.shape)
-        bent[part] = ndimage.map_coordinates(ink[part], [number, y, x], order=1)
+    places = np.indices(ink.shape[1:]) + arrows
+    bent = np.empty_like(ink)
+    for old, new, place in zip(ink, bent, places, strict=True):
+        ndimage.map_coordinates(old, place, output=new, order=1)
     return bent
 
 

@@ -85,7 +85,9 @@ class Sheet(NamedTuple):
     "A made-up photo, and what is on it."
 
     photo: np.ndarray  # `(height, width, 3)` uint8
-    boxes: np.ndarray  # `(n, 4)`: left, top, right, bottom of each letter, in reading order
+    owner: (
+        np.ndarray
+    )  # `(height, width)` uint8: number of the letter that a pixel belongs to, from 1
 
 
 def mock_sheet(
@@ -134,8 +136,7 @@ def mock_sheet(
     seen = grain(np.asarray(seen) * lamp, (blur, blur, 0)) + rng.normal(0, noise, sheet.shape)
     stored = io.BytesIO()
     Image.fromarray(seen.clip(0, 255).astype(np.uint8)).save(stored, "JPEG", quality=75)
-    boxes = [(s[1].start, s[0].start, s[1].stop, s[0].stop) for s in ndimage.find_objects(owner)]
-    return Sheet(np.asarray(Image.open(stored)), np.array(boxes))
+    return Sheet(np.asarray(Image.open(stored)), owner)
 
 # %% ../nbs/18_scan.ipynb #tilted
 def _tilted(shape, angle, perspective, rng) -> list[float]:
@@ -191,7 +192,7 @@ def _ink_mask(dark: np.ndarray, sheet: np.ndarray) -> np.ndarray:
     if len(standing_out) < 30:
         return np.zeros(dark.shape, bool)
     usual = np.percentile(standing_out, 75)
-    low, high = max(3 * noise, 0.4 * usual), max(4.5 * noise, 0.55 * usual)
+    low, high = max(3 * noise, 0.33 * usual), max(4.5 * noise, 0.45 * usual)
     return apply_hysteresis_threshold(np.where(sheet, dark, 0), low, high)
 
 # %% ../nbs/18_scan.ipynb #sheet-mask
@@ -375,6 +376,9 @@ class Found(NamedTuple):
 
     glyphs: GlyphSet  # One square glyph per letter, all on one scale
     boxes: np.ndarray  # `(n, 4)` left, top, right, bottom in pixels of the photo
+    owner: (
+        np.ndarray
+    )  # `(height, width)` number of the letter of each pixel, from 1; longest side <= 2000
     rows: list[int]  # Letters in each row, from the top
     angle: float  # Tilt of the rows in degrees, counter-clockwise positive
 
@@ -391,8 +395,8 @@ def _parts(near, mask, dark, stroke):
         cut = top <= 1 or left <= 1 or bottom >= height - 1 or right >= width - 1
         if (
             not cut
-            and region.area >= 0.5 * stroke**2
-            and max(bottom - top, right - left) > 0.6 * stroke
+            and region.area >= 0.2 * stroke**2
+            and max(bottom - top, right - left) > 0.45 * stroke
         ):
             kept.append(region)
 
@@ -486,11 +490,12 @@ def _arrange(regions, dark, stroke, rtl, size, align) -> Found:
     straight = rotate(dark, angle, resize=True, preserve_range=True)
     turned = rotate(labels, angle, resize=True, order=0, preserve_range=True)
     glyphs = _cut(straight, turned, flat, rows, size, align)
-    boxes = []
-    for letter in flat:
+    boxes, owner = [], np.zeros(dark.shape, np.int32)
+    for number, letter in enumerate(flat, 1):
         y, x = np.concatenate([regions[i - 1].coords for i in letter.labels]).T
         boxes.append((x.min(), y.min(), x.max() + 1, y.max() + 1))
-    return Found(glyphs, np.array(boxes, float), [len(row) for row in rows], -float(angle))
+        owner[y, x] = number
+    return Found(glyphs, np.array(boxes, float), owner, [len(row) for row in rows], -float(angle))
 
 # %% ../nbs/18_scan.ipynb #cut
 def _cut(dark, labels, letters, rows, size, align) -> GlyphSet:
@@ -561,12 +566,9 @@ def contact_sheet(
         left, top = i % n_cols * (side + 4), photo.height + 8 + i // n_cols * (side + 26)
         page.paste(Image.fromarray(255 - fit_square(ink, side)), (left, top + 22))
         pen.rectangle((left, top + 22, left + side, top + 22 + side), outline=(200, 200, 200))
-        text = (
-            f"{i + 1} {name}"
-            if not name.isdigit() and can_draw("DejaVu Sans", name)
-            else f"{i + 1}"
-        )
-        pen.text((left + 2, top), text, fill=(203, 24, 29), font=font)
+        pen.text((left + 2, top), str(i + 1), fill=(203, 24, 29), font=font)
+        if not name.isdigit() and can_draw("DejaVu Sans", name):
+            pen.text((left + side // 2, top), name, fill=(0, 0, 0), font=font)
     return page
 
 # %% ../nbs/18_scan.ipynb #scan-sheet
