@@ -481,7 +481,9 @@ def run_compress(
     print(f"Wrote {target}: {len(greys)} glyphs in {size:,} bytes; as PNG files {png:,} bytes")
     print(f"{len(greys) - drawn} stored pixel by pixel, {drawn} drawn by a model", end="")
     if drawn:
-        name = f"{model} ({Path(model).stat().st_size:,} bytes)" if model else "shipped with glyphnb"
+        name = (
+            f"{model} ({Path(model).stat().st_size:,} bytes)" if model else "shipped with glyphnb"
+        )
         print(f": worst patch off by {packing.errors.max():.2f} of at most {max_error}")
         print(f"To unpack it takes that model, {name}, which is not in the archive", end="")
     print("\nKept of every file: 8-bit grey levels of the first frame, at its own size")
@@ -499,7 +501,9 @@ def _write_new(target: Path, content: bytes):
 def run_decompress(
     archive: str | Path,  # From `run_compress`
     out: str | Path = "letters",  # Folder for the PNG files; must not be there, or be empty
-    model: str | Path | None = None,  # The `.keras` file it was packed with, if it was not the shipped one
+    model: str
+    | Path
+    | None = None,  # The `.keras` file it was packed with, if it was not the shipped one
 ) -> Path:  # `out`
     """Unpack an archive into PNG files.
 
@@ -781,6 +785,9 @@ def _add_doctor(commands):
         "--images", metavar="DIR", help="images to examine it on (default: distorted letters)"
     )
     doctor.add_argument(
+        "--train", metavar="DIR", help="images it has learned from: looks for copies and leaks"
+    )
+    doctor.add_argument(
         "--out", default="doctor.html", metavar="FILE", help="page (default: %(default)s)"
     )
     doctor.add_argument(
@@ -1023,12 +1030,12 @@ def _path(road: str, decoder):
     return partial(legs, road={"lerp": lerp, "slerp": slerp}[road])
 
 # %% ../nbs/12_cli.ipynb #findings
-def _findings(vae, images, k, seed):
+def _findings(vae, images, k, seed, known):
     "Yield what was examined, the figure found, and a verdict in plain words."
     import numpy as np
 
     from glyphnb.autoencoder import bernoulli_nll, pixel_entropy
-    from glyphnb.likelihood import active_units, log_likelihood
+    from glyphnb.likelihood import active_units, kl_per_dimension, log_likelihood
 
     vae.compile()
     loss, nll, kl = (
@@ -1055,6 +1062,10 @@ def _findings(vae, images, k, seed):
     said = f"{used} of {axes} latent axes follow the image"
     collapsed = "collapsed: the decoder ignores the code; try a warm-up of beta, or a smaller beta"
     yield "what the code says", f"{kl:.2f} of divergence", said if used else collapsed
+    prices = kl_per_dimension(vae, images)
+    shown = " ".join(f"{price:.2f}" for price in prices[:8]) + " …" * (axes > 8)
+    idle = f"{axes - used} axes are idle" if used < axes else "every axis is paid for"
+    yield "price of each axis", shown, idle
     estimate = log_likelihood(vae, images, k=k, seed=seed)
     exact, error = -estimate.nats.mean(), estimate.nats.std() / np.sqrt(len(images))
     doubt = "" if np.median(estimate.error) < 0.5 else f"; a larger -k than {k} would say it better"
@@ -1069,6 +1080,50 @@ def _findings(vae, images, k, seed):
         "codes against the prior",
         "deviation " + " ".join(f"{axis:.2f}" for axis in spread[:8]),
         "wider than the prior's 1: samples leave out the rim" if wide else "within the prior",
+    )
+    yield from _doubts(vae, images, seed, known)
+
+
+def _doubts(vae, images, seed, known):
+    "Yield what samples of the prior have to do with images, and with those that were learned from."
+    import numpy as np
+
+    from glyphnb.latent import sample_glyphs
+    from glyphnb.likelihood import nearest_image, uncovered
+
+    of_prior = np.random.default_rng(seed).normal(size=(500, vae.latent_dim)).astype("float32")
+    some, others = images[::2], images[1::2]  # the others tell what is usual
+    if len(others):
+        holes = uncovered(vae, some, of_prior).mean()
+        usual = uncovered(vae, some, vae.encode(others[:500])).mean()
+        yield (
+            "holes",
+            f"{holes:.0%} of the prior's codes, {usual:.0%} of other images' codes",
+            "many samples come from places where no image is: expect fog"
+            if holes > 2 * usual + 0.05
+            else "the prior asks where images are",
+        )
+    if known is None:
+        return
+    gap = nearest_image(images, known)[0]
+    usual = np.quantile(gap, 0.75)
+    near = np.mean(
+        nearest_image(sample_glyphs(vae.decode, 200, vae.latent_dim, seed), known)[0] <= usual
+    )
+    yield (
+        "copies",
+        f"{near:.0%} of samples within {usual:.1f} grey levels of a training image",
+        "it repeats what it has learned"
+        if near > 0.5
+        else "no more than images themselves, of which 75% are",
+    )
+    leak = np.mean(gap < 0.01)  # the same pixels
+    yield (
+        "leak",
+        f"{leak:.0%} of the images are training images",
+        "all figures above flatter it: examine it on others"
+        if leak > 0.01
+        else "the exam is no lesson",
     )
 
 # %% ../nbs/12_cli.ipynb #run-doctor
@@ -1092,7 +1147,7 @@ def _open_vae(path):
     return model
 
 # %% ../nbs/12_cli.ipynb #doctor-page
-def _doctor_page(vae, name, images, source, k, seed) -> str:
+def _doctor_page(vae, name, images, source, k, seed, known) -> str:
     "What was found, and two pictures, as one HTML page."
     from glyphnb.autoencoder import visualize
     from glyphnb.glyphs import to_uint8
@@ -1113,7 +1168,7 @@ def _doctor_page(vae, name, images, source, k, seed) -> str:
         data = base64.b64encode(picture._repr_png_()).decode()
         image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
         figures.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
-    rows = [f"<tr><th>{a}<td>{b}<td>{c}" for a, b, c in _findings(vae, images, k, seed)]
+    rows = [f"<tr><th>{a}<td>{b}<td>{c}" for a, b, c in _findings(vae, images, k, seed, known)]
     return _page(
         "doctor.html",
         align="left",
@@ -1131,6 +1186,9 @@ def run_doctor(
     | Path
     | None = None,  # Folder of images; by default new distortions of the 21 letters
     out: str | Path = "doctor.html",  # Page to write
+    train: str
+    | Path
+    | None = None,  # Folder of the images it has learned from: then copies and a leak are looked for
     k: int = 500,  # Codes per image in the estimate of log p(x)
     seed: int = 0,  # Chooses the distortions and the codes
 ) -> Path:  # `out`
@@ -1143,13 +1201,16 @@ def run_doctor(
     from glyphnb.glyphs import load_data, render_glyphs
 
     size, source = vae.shape[0], str(images or "new distortions of the 21 letters")
+    known = load_data(train, size=size).images if train else None
     if images:
         data = load_data(images, size=size).images
     else:
-        data = augment(render_glyphs("arabic"), 500, size=size, seed=seed + 1, fresh=True).images
-    text = _doctor_page(
-        vae, Path(model).name if model else "the shipped model", data, source, k, seed
-    )
+        letters = render_glyphs("arabic")
+        data = augment(letters, 500, size=size, seed=seed + 1, fresh=True).images
+        if model is None:  # by the recipe that trained the shipped model
+            known = augment(letters, 4000, seed=0).images
+    name = Path(model).name if model else "the shipped model"
+    text = _doctor_page(vae, name, data, source, k, seed, known)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".glyphnb-", dir=target.parent) as staging:
         Path(staging, "page").write_text(text, encoding="utf-8")

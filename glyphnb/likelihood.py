@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['binarize', 'Estimate', 'log_likelihood', 'log_joint', 'Exact', 'exact_log_likelihood', 'kl_per_dimension',
-           'active_units']
+           'active_units', 'uncovered', 'nearest_image']
 
 # %% ../nbs/10_likelihood.ipynb #imports
 from itertools import product
@@ -229,3 +229,33 @@ def active_units(
     Source: Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders" (2016), section 5.1.
     """
     return _clouds(vae, _images(vae, images))[0].var(axis=0) > threshold
+
+# %% ../nbs/10_likelihood.ipynb #uncovered
+def uncovered(
+    vae,  # A `VAE` without labels
+    images,  # `(n, height, width, channels)` in [0, 1], whose clouds count
+    codes,  # `(m, latent_dim)`
+    deviations: float = 3.0,  # A cloud covers what is closer, in standard deviations of its own
+) -> np.ndarray:  # `(m,)` bools: is this code outside all clouds?
+    "Tell which codes no image's cloud covers. Raises `ValueError` when shapes do not fit."
+    z_mean, z_log_var = _clouds(vae, _images(vae, images))
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or codes.shape[1] != vae.latent_dim:
+        raise ValueError(f"`codes` must be (m, {vae.latent_dim}), got {codes.shape}")
+    gaps = [(((code - z_mean) ** 2) / np.exp(z_log_var)).sum(axis=1).min() for code in codes]
+    return np.array(gaps) > deviations**2
+
+# %% ../nbs/10_likelihood.ipynb #nearest-image
+def nearest_image(
+    images,  # `(n, height, width, channels)` in [0, 1]
+    known,  # `(m, height, width, channels)` in [0, 1], where to look for copies
+) -> tuple[np.ndarray, np.ndarray]:  # `(n,)` distances in grey levels of 255; `(n,)` indices
+    "Find the closest known image: the root mean square difference of the pixels, and its index."
+    from sklearn.neighbors import NearestNeighbors  # which takes a second to load
+
+    images, known = np.asarray(images, "float32"), np.asarray(known, "float32")
+    if images.shape[1:] != known.shape[1:]:
+        raise ValueError(f"`known` must be (m, {images.shape[1:]}), got {known.shape}")
+    finder = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known.reshape(len(known), -1))
+    gap, index = finder.kneighbors(images.reshape(len(images), -1))
+    return gap[:, 0] * 255 / images[0].size ** 0.5, index[:, 0]

@@ -257,7 +257,17 @@ def test_the_doctor_writes_one_page_and_refuses_what_is_no_model(tmp_path):
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "doctor.html").read_text(encoding="utf-8")
     assert "2 of 2 latent axes" in page and 'src="data:image/png' in page and "$" not in page
-    assert run("doctor", "-k", "20", cwd=tmp_path).returncode == 0  # its own page is replaced
+    for examined in (
+        "price of each axis",
+        "holes",
+        "copies",
+        "0% of the images are training images",
+    ):
+        assert examined in page
+    save_glyphs(render_glyphs("arabic", size=64), tmp_path / "letters")
+    both = "--images", "letters", "--train", "letters"  # its own page is replaced
+    assert run("doctor", "-k", "20", *both, cwd=tmp_path).returncode == 0
+    assert "100% of the images are training" in (tmp_path / "doctor.html").read_text("utf-8")
     (tmp_path / "letter.keras").write_text("Dear sir")
     fails_with_one_line(run("doctor", "nowhere.keras", cwd=tmp_path), "nowhere.keras")
     fails_with_one_line(run("doctor", "letter.keras", cwd=tmp_path), "letter.keras")
