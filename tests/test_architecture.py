@@ -14,7 +14,7 @@ LAYERS = [
     {"augment", "autoencoder", "denoise", "latent", "morph"},
     {"applications", "elbo"},
     {"vae"},
-    {"likelihood"},
+    {"fonts", "likelihood"},
     {"objectives"},
     {"cli"},
 ]
