@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['run_demo', 'run_compress', 'run_decompress', 'run_denoise', 'run_scan', 'run_letters', 'make_parser', 'run_morph',
-           'run_doctor', 'main']
+           'run_doctor', 'run_complete', 'main']
 
 # %% ../nbs/12_cli.ipynb #imports
 import argparse
@@ -648,6 +648,7 @@ _EXAMPLES = """examples:
   glyphnb doctor vae.keras --images scans/  how good a model of yours is, on one page
   glyphnb compress scans/ --out scans.gly   one small file; glyphnb decompress scans.gly
   glyphnb denoise scans/ --out clean        a median filter, or a denoiser of yours
+  glyphnb complete --font MyFont.ttf --letters ABCD   the other letters of a face
 """
 
 # %% ../nbs/12_cli.ipynb #add-demo
@@ -801,6 +802,51 @@ def _add_doctor(commands):
         help="same seed, same page (default: %(default)s)",
     )
 
+# %% ../nbs/12_cli.ipynb #add-complete
+def _add_complete(commands):
+    complete = commands.add_parser(
+        "complete",
+        help="draw the letters that a face lacks, from those it has",
+        description="Draw the letters of a face from a few given ones, and say which were guessed.",
+        epilog="example: glyphnb complete --font MyFont.ttf --letters ABCD --out mine",
+    )
+    complete.set_defaults(run=run_complete)
+    complete.add_argument(
+        "--font", metavar="FILE", help="TTF or OTF file, or the name of a bundled face"
+    )
+    complete.add_argument(
+        "--images",
+        metavar="DIR",
+        help="or a folder of images named after their letters, like A.png",
+    )
+    complete.add_argument(
+        "--letters", metavar="TEXT", help="letters to start from (default: all that there are)"
+    )
+    complete.add_argument(
+        "--set",
+        dest="letter_set",
+        metavar="NAME",
+        help="set to complete: latin, latin-lower, digits, greek (default: one that has the letters)",
+    )
+    complete.add_argument(
+        "--out",
+        default="glyphnb-font",
+        metavar="DIR",
+        help="folder for the results (default: %(default)s)",
+    )
+    complete.add_argument(
+        "--learn-from",
+        metavar="DIR",
+        help="folder of TTF and OTF files to learn from, beside the bundled ones",
+    )
+    complete.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="same seed, same letters (default: %(default)s)",
+    )
+
 # %% ../nbs/12_cli.ipynb #add-scan
 def _add_scan(commands):
     scan = commands.add_parser(
@@ -916,6 +962,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_compress(commands)
     _add_denoise(commands)
+    _add_complete(commands)
     return parser
 
 # %% ../nbs/12_cli.ipynb #model-and-letters
@@ -1217,6 +1264,131 @@ def run_doctor(
         Path(staging, "page").replace(target)
     print(f"Wrote {target}")
     return target
+
+# %% ../nbs/12_cli.ipynb #complete-inputs
+def _alphabet(letter_set, letters) -> str:
+    "Letters of a named set, or of the first set that holds all the given letters."
+    from glyphnb.glyphs import GLYPH_SETS
+
+    if letter_set is None:
+        fitting = [s for s in ("latin", *GLYPH_SETS) if set(letters) <= set(GLYPH_SETS[s])]
+        if not fitting:
+            shown, sets = " ".join(letters), ", ".join(GLYPH_SETS)
+            raise ValueError(f"no set has all the letters {shown}; the sets are {sets}")
+        letter_set = fitting[0]
+    if letter_set not in GLYPH_SETS:
+        raise ValueError(f"--set must be one of {', '.join(GLYPH_SETS)}, got {letter_set!r}")
+    strange = [letter for letter in letters if letter not in GLYPH_SETS[letter_set]]
+    if strange:
+        raise ValueError(f"the set {letter_set} does not have {' '.join(strange)}")
+    return letter_set
+
+
+def _given(font, images, letters, letter_set):
+    "The given letters, whether one scale holds for them, the set they belong to, and the face itself."
+    from glyphnb.fonts import read_letters
+    from glyphnb.glyphs import GLYPH_SETS, can_draw, render_glyphs
+
+    wanted = list(dict.fromkeys("".join((letters or "").split())))
+    if images is not None:
+        given, together = read_letters(images, wanted)
+        return given, together, _alphabet(letter_set, given.letters.tolist()), None
+    name = _alphabet(letter_set, wanted)
+    own = [letter for letter in GLYPH_SETS[name] if can_draw(font, letter)]
+    if not own:
+        raise ValueError(f"{font} has no letter of the set {name}; say another --set")
+    given = render_glyphs("".join(wanted or own), font, size=320)
+    whole = len(own) == len(GLYPH_SETS[name])
+    return given, True, name, render_glyphs(name, font, size=320) if whole else None
+
+# %% ../nbs/12_cli.ipynb #run-complete
+def run_complete(
+    font: str | Path | None = None,  # Name of a bundled face, or a TTF or OTF file
+    images: str | Path | None = None,  # Or a folder of images named after their letters: A.png
+    letters: str | None = None,  # The letters to start from; all that there are by default
+    letter_set: str | None = None,  # Name of the set to complete; by default one that has `letters`
+    out: str | Path = "glyphnb-font",  # Folder for the results
+    learn_from: str | Path | None = None,  # Folder of more TTF and OTF files to learn from
+    seed: int = 0,  # Chooses the invented faces to learn from
+) -> Path:  # The sheet
+    """Draw the letters that a face lacks; write each letter, and a sheet that says which were guessed.
+
+    Raises `ValueError` or an `OSError` that says what was wrong; then nothing is left behind.
+    """
+    if (font is None) == (images is None):
+        raise ValueError("say either --font FILE or --images DIR, got both or neither")
+    more = _font_files(learn_from, font)
+    given, together, name, own = _given(font, images, letters, letter_set)
+    from glyphnb.glyphs import GLYPH_SETS
+
+    lacking = [letter for letter in GLYPH_SETS[name] if letter not in given.letters]
+    if not lacking:
+        raise ValueError(f"all of {name} is there, nothing to draw; choose some with --letters")
+    ours = not Path(out).exists()
+    target = _claim(out)
+    with contextlib.ExitStack() as undo:
+        if ours:  # an error takes the folder away again, if it is still empty
+            undo.callback(lambda: any(target.iterdir()) or target.rmdir())
+        staging = undo.enter_context(tempfile.TemporaryDirectory(prefix=".glyphnb-", dir=target))
+        _complete(Path(staging), given, together, name, own, _bundled(font), more, seed)
+        _publish(Path(staging), target)
+    print(f"Done. Open {target / 'sheet.png'}")
+    return target / "sheet.png"
+
+# %% ../nbs/12_cli.ipynb #complete-steps
+def _font_files(folder, but) -> list[Path]:
+    "TTF and OTF files of a folder and of its subfolders, without the one to complete."
+    if folder is None:
+        return []
+    endings = (".ttf", ".otf")
+    found = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in endings)
+    found = [p for p in found if but is None or p.resolve() != Path(but).resolve()]
+    if not found:
+        raise ValueError(f"{folder}: expected TTF or OTF files to learn from, found none")
+    return found
+
+
+def _bundled(font) -> str | None:
+    "Name of the bundled face that a name or a font file is, if it is one."
+    from glyphnb.glyphs import find_fonts
+
+    stems = {name: path.stem for name, path in find_fonts().items()}
+    return next(
+        (n for n, s in stems.items() if font and (str(font) == n or Path(font).stem == s)), None
+    )
+
+
+def _complete(place: Path, given, together, name, own, bundled, more, seed):
+    "Learn styles, draw what lacks, and write the letters and the sheet."
+    import numpy as np
+
+    from glyphnb import fonts
+    from glyphnb.glyphs import write_images
+
+    step = _Steps(2)
+    step("Learning styles" + (f", without {bundled} and its family" if bundled else ""))
+    space = fonts.learn_styles(name, bundled, tuple(more), seed=seed)
+    step(
+        f"Drawing {len(space.letters) - len(given)} letters after {' '.join(given.letters)}, from {space.n_faces} faces"
+    )
+    done = fonts.complete_letters(space, given, together)
+    truth = None
+    if own is not None:
+        known = np.flatnonzero(done.given)
+        truth = fonts.fit_letters(
+            own, space, known=known, zoom=done.glyphs.ink.shape[-1] // space.size
+        )
+        shares = fonts.overlaps(fonts.fill_outline(truth), done.glyphs.ink / 255)[~done.given]
+        worst = done.glyphs.letters[~done.given][shares.argmin()]
+        print(
+            f"Overlap with the face's own letters: {shares.mean():.2f}; worst {worst}, {shares.min():.2f}"
+        )
+    if np.isfinite(done.overlap):
+        print(f"Overlap of the given letters, each guessed from the others: {done.overlap:.2f}")
+    kinds = np.where(done.given, "given", "guessed")
+    named = zip(done.glyphs.letters, kinds, done.glyphs.ink, strict=True)
+    write_images(place / "letters", ((f"{a}-{kind}.png", 255 - ink) for a, kind, ink in named))
+    fonts.completion_sheet(done, truth).save(place / "sheet.png")
 
 # %% ../nbs/12_cli.ipynb #main
 def main(
