@@ -28,7 +28,6 @@ from glyphnb.vae import VAE
 
 VAE_DEFAULT = {"encoder": (48, 64), "decoder": (128, 128, 64), "learning_rate": 4e-3}
 AE_DEFAULT = {"encoder": (256,), "decoder": (256,), "learning_rate": 3e-3}
-ARTICLE = {"arch": "article", "constant": 1e-3, "batch_size": 128}  # its network and its recipe
 TRIALS = {
     "vae": {
         "the default": {},
@@ -47,14 +46,12 @@ TRIALS = {
         "the default": {},
         "linear encoder: | 512": {"encoder": (), "decoder": (512,)},
         "wide: 512 | 512": {"encoder": (512,), "decoder": (512,)},
-        "the default, 40 epochs": {"epochs": 40},
         "conv": {"arch": "conv"},
     },
     "faces": {
         "the default": {},
-        "the default, 40 epochs": {"epochs": 40},
-        "conv": {"arch": "conv"},
-        "article": ARTICLE,
+        "the default, 20 epochs": {"epochs": 20},
+        "conv, 5 epochs": {"arch": "conv", "epochs": 5},
     },
 }
 
