@@ -234,17 +234,21 @@ def unpack_glyphs(
     "Unpack an archive. Raises `ValueError` for damage, another kind of file, or another model."
     if packed[:4] != _ARCHIVE:
         found = repr(packed[:4]) if packed else "nothing"
-        raise ValueError(f"`packed` must be an archive of glyphs, got something that begins {found}")
+        raise ValueError(
+            f"`packed` must be an archive of glyphs, got something that begins {found}"
+        )
     body = packed[8:]
     if struct.pack("<I", zlib.crc32(body)) != packed[4:8]:
         raise ValueError("`packed` is damaged: cut off, or changed since it was packed")
-    end = 4 + struct.unpack_from("<I", body)[0]
-    text, _, pixels = lzma.decompress(body[end:]).partition(b"\0")
-    content = json.loads(text)
-    rows = content["glyphs"]
+    try:
+        end = 4 + struct.unpack_from("<I", body)[0]
+        text, _, pixels = lzma.decompress(body[end:]).partition(b"\0")
+        rows, needed = (json.loads(text)[key] for key in ("glyphs", "model"))
+    except (struct.error, lzma.LZMAError, KeyError, ValueError) as error:
+        raise ValueError(f"`packed` has the right checksum, but is no archive ({error})") from error
     for name, *_ in rows:
         _check_name(name)
-    drawn = iter(_unpack_codes(body[4:end], content["model"], rows, model) if end > 4 else [])
+    drawn = iter(_unpack_codes(body[4:end], needed, rows, model) if end > 4 else [])
     glyphs, place = {}, 0
     for name, height, width, kind in rows:
         if kind:

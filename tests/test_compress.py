@@ -135,7 +135,7 @@ def test_damage_is_noticed(data):
     damaged = bytearray(packed)
     damaged[bit // 8] ^= 1 << bit % 8
     cut = packed[: data.draw(st.integers(0, len(packed) - 1))]
-    for broken in (bytes(damaged), cut, packed + b"\0", packed + packed):
+    for broken in (bytes(damaged), cut, packed + b"\0", packed + packed, b"GLA1" + bytes(4)):
         with pytest.raises(ValueError, match="`packed`"):
             unpack_glyphs(broken, NumpyVAE())
 
@@ -211,7 +211,9 @@ def odd(tmp_path):
     clear.putalpha(Image.fromarray(KNOWN.ink[10]))
     clear.save(folder / "clear.png")
     Image.fromarray(greys[11]).convert("CMYK").save(folder / "print.jpg", quality=95)
-    Image.fromarray(greys[12]).point(lambda v: 255 * (v > 127)).convert("1").save(folder / "bit.png")
+    Image.fromarray(greys[12]).point(lambda v: 255 * (v > 127)).convert("1").save(
+        folder / "bit.png"
+    )
     Image.fromarray(greys[13]).convert("P").save(folder / "palette.png")
     Image.fromarray(render_glyphs("Q", size=300).ink[0][:, 40:]).save(folder / "large.bmp")
     return folder
@@ -284,16 +286,23 @@ def one_line(capsys, *words):
         (["denoise", "letters", "--side", "2"], "side"),
         (["denoise", "letters", "--out", "letters"], "letters"),
         (["denoise", "mine.txt", "--out", "new"], "mine.txt"),
+        (["reduce", "nowhere"], "nowhere"),
+        (["reduce", "letters"], "4 glyphs"),
+        (["reduce", "four", "--method", "magic"], "method"),
+        (["reduce", "four", "--out", "map.jpg"], "map.jpg"),
+        (["reduce", "four", "--out", "four"], "four"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path, monkeypatch, capsys, words, named):
     monkeypatch.chdir(tmp_path)
-    for name in ("empty", "mixed", "twins", "deep/inner", "letters"):
+    for name in ("empty", "mixed", "twins", "deep/inner", "letters", "four"):
         (tmp_path / name).mkdir(parents=True)
     grey = Image.fromarray(255 - KNOWN.ink[0])
     for name in ("mixed/a.png", "twins/a.png", "twins/a.bmp", "letters/a.png", "deep/a.png"):
         grey.save(tmp_path / name)
     grey.save(tmp_path / "deep/inner/b.png")
+    for i in range(4):
+        grey.save(tmp_path / f"four/{i}.png")
     (tmp_path / "mixed/poem.txt").write_text("Tyger")
     (tmp_path / "mine.txt").write_text("years of work")
     (tmp_path / "nothing.gly").write_bytes(b"")
@@ -387,3 +396,48 @@ def test_the_median_cleans_letters_of_any_tone(tmp_path, monkeypatch):
         assert after.shape == grey.shape
         assert ((after - grey) ** 2).mean() < 0.2 * ((before - grey) ** 2).mean()
     assert (load_image("one/new.png") == load_image("clean/new.png")).all()
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne", "vae"])
+def test_letters_of_all_kinds_become_one_sheet(odd, tmp_path, monkeypatch, capsys, method):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reduce", "odd", "--method", method, "--out", "new/map.png"]) == 0
+    told = capsys.readouterr().out
+    assert "12 glyphs" in told and 0.3 < float(told.split("trustworthiness ")[1][:4]) <= 1
+    sheet = load_image("new/map.png")
+    assert sheet.shape == (900, 900) and 0.01 < (sheet < 128).mean() < 0.3
+    assert main(["reduce", "odd", "--method", method, "--out", "again.png"]) == 0
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "new/map.png").read_bytes()
+
+
+def test_places_are_the_principal_components():
+    from glyphnb.applications import place_glyphs
+
+    pixels = KNOWN.images.reshape(21, -1).astype(float)
+    u, s, _ = np.linalg.svd(pixels - pixels.mean(axis=0), full_matrices=False)
+    found = place_glyphs(KNOWN.ink, "pca")
+    np.testing.assert_allclose(abs(found), abs(u[:, :2] * s[:2]), rtol=1e-2, atol=1e-2)
+
+
+@given(GREYS, st.sampled_from(["gradient", "two-tone", "paper"]), st.integers(0, 5))
+@settings(max_examples=40, deadline=None)
+def test_grey_is_the_mean_of_the_colours_and_ink_stays(grey, style, seed):
+    from glyphnb.applications import tint, transfer_colour
+
+    images = np.float32(grey)[None, ..., None] / 255
+    coloured, its_grey = tint(images, ["a"], seed, style)
+    assert coloured.min() >= 0 and coloured.max() <= 1 + 1e-6
+    np.testing.assert_allclose(
+        its_grey, coloured.mean(axis=-1, keepdims=True) + 0 * coloured, atol=1e-6
+    )
+    if style != "paper":
+        np.testing.assert_allclose(its_grey[..., :1], images / 2, atol=1e-6)
+    np.testing.assert_allclose(transfer_colour(its_grey, coloured), coloured, atol=1e-5)
+
+
+@pytest.mark.parametrize("tool", ["compress", "decompress", "denoise", "reduce"])
+def test_help_shows_an_example_and_every_option(tool, capsys):
+    with pytest.raises(SystemExit) as done:
+        main([tool, "--help"])
+    told = capsys.readouterr().out
+    assert done.value.code == 0 and f"example: glyphnb {tool} " in told and "--out" in told
