@@ -10,6 +10,7 @@ import io
 import math
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,9 +54,14 @@ def _shaky(ink: np.ndarray, wobble: float, gaps: int, rng) -> np.ndarray:
     return ink
 
 # %% ../nbs/18_scan.ipynb #write-rows
+@cache
+def _drawn(letters: str, face: str, size: int) -> GlyphSet:
+    return render_glyphs(letters, face, size=size, align="baseline")
+
+
 def _write_rows(rows, face, cell, rtl, wobble, gaps, lines, rng):
     "Ink of a sheet in [0, 1], and which letter each pixel belongs to, counted from 1."
-    drawn = render_glyphs("".join(rows), face, size=2 * cell, align="baseline")
+    drawn = _drawn("".join(rows), face, 2 * cell)
     inks = dict(zip(drawn.letters.tolist(), drawn.ink, strict=True))
     n_cols, step = max(map(len, rows)), int(1.15 * cell)
     shape = len(rows) * step + 2 * cell, n_cols * cell + 2 * cell
@@ -465,7 +471,7 @@ def _arrange(regions, dark, stroke, rtl, size, align) -> Found:
     large = extents[order][
         np.searchsorted(ink, ink[-1] / 2)
     ]  # half of all ink is in such or larger
-    if large < 12 or stroke > 0.4 * large:
+    if large < 16 or stroke > 0.4 * large:
         raise ValueError(
             f"the letters are too small or too blurred: {large:.0f} pixels tall, strokes {stroke:.0f} wide"
         )
@@ -477,6 +483,10 @@ def _arrange(regions, dark, stroke, rtl, size, align) -> Found:
     for number, region in enumerate(regions, 1):
         labels[tuple(region.coords.T)] = number
     middle, (span, _) = points.mean(axis=0), np.ptp(points, axis=0) + 1
+    (top, left), (bottom, right) = (
+        f([r.bbox[k : k + 2] for r in regions], axis=0) for k, f in ((0, np.min), (2, np.max))
+    )
+    here = np.s_[max(top - 3, 0) : bottom + 3, max(left - 3, 0) : right + 3]
     cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     parts = []
     for number, region in enumerate(regions, 1):
@@ -487,8 +497,8 @@ def _arrange(regions, dark, stroke, rtl, size, align) -> Found:
         parts.append(_Part((number,), *box, int(region.area)))
     rows = _rows_of(_letters_of(parts, large), large, rtl)
     flat = [letter for row in rows for letter in row]
-    straight = rotate(dark, angle, resize=True, preserve_range=True)
-    turned = rotate(labels, angle, resize=True, order=0, preserve_range=True)
+    straight = rotate(dark[here], angle, resize=True, preserve_range=True)
+    turned = rotate(labels[here], angle, resize=True, order=0, preserve_range=True)
     glyphs = _cut(straight, turned, flat, rows, size, align)
     boxes, owner = [], np.zeros(dark.shape, np.int32)
     for number, letter in enumerate(flat, 1):
