@@ -191,6 +191,12 @@ class TestVideos:
             picture = clip.get_frame(0).astype(int)
         assert picture[:24, :24, 0].mean() < 20 and picture[-1, :24, 0].mean() > 120
 
+    @given(st.integers(2, 120), st.floats(1, 120))
+    @settings(max_examples=60, deadline=None)
+    def test_a_clip_shows_each_frame_once(self, n, fps):
+        shown = to_clip(np.arange(n, dtype=np.uint8)[:, None, None], fps).iter_frames()
+        assert [255 - int(frame[0, 0, 0]) for frame in shown] == list(range(n))
+
     def test_a_clip_is_of_moviepy_and_has_the_colours(self):
         frames = np.array([[[0, 255]], [[255, 0]]], np.uint8)
         clip = to_clip(frames, 10, "#102030", "#f0e0d0")
