@@ -151,6 +151,16 @@ def test_seeds_choose_the_codes(vae, images):
     assert len(set(same.tolist())) == 3  # each row gets noise of its own
 
 
+def test_codes_come_from_the_proposal(vae, images):
+    "From a cloud without width all codes are its mean, up to the width itself."
+    mean, narrow = np.full((6, 2), [0.5, -1.0]), np.full((6, 2), -30.0)
+    found = log_likelihood(vae, images, 1, proposal=(mean, narrow), seed=3).nats
+    noise = np.stack([np.random.default_rng([3, i]).normal(size=(1, 2)) for i in range(6)])
+    log_q = stats.norm.logpdf(noise).sum(axis=(1, 2)) + 30
+    known = log_joint(vae, images, mean[:1])[:, 0] - log_q
+    np.testing.assert_allclose(found, known, rtol=1e-5)
+
+
 def test_one_code_is_the_bound(vae, images):
     crowd = np.repeat(images, 500, axis=0)
     single = log_likelihood(vae, crowd, 1, batch_size=4000).nats.reshape(6, 500)
@@ -180,9 +190,9 @@ def test_an_axis_is_active_when_the_variance_of_its_means_is():
 
 
 def test_the_encoder_says_means_first_and_clipped_log_variances_second(vae, images):
-    outputs = np.float32([[1, 2, -100, 100], [3, 4, -1, 1]])
+    outputs = np.float32([[-50, 200, -100, 100], [3, 4, -1, 1]])
     means, log_vars = (ops.convert_to_numpy(part) for part in vae.split(outputs))
-    np.testing.assert_array_equal(means, [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(means, [[-50, 200], [3, 4]])
     np.testing.assert_array_equal(log_vars, [[-16, 8], [-1, 1]])
     codes = vae.encode(images)
     np.testing.assert_allclose(codes, ops.convert_to_numpy(vae.posterior(images))[:, :2], atol=1e-6)
