@@ -6,8 +6,8 @@ processor time, which other programs on the machine disturb little.
 
 Usage: python benchmarks/trials.py [--only WORD] [--json FILE]
 
-Chapters 03 and 07 show the tables that this writes to benchmarks/trials.json. With --only, the other
-rows of that file stay; the default is trained again, because times are relative to it.
+Chapters 03 and 07 show the tables that this writes to benchmarks/trials.json. With --only, the
+other rows of that file stay; the default is trained again, because times are relative to it.
 """
 
 import argparse
