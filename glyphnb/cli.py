@@ -531,7 +531,7 @@ def run_denoise(
     if doubtful:
         print(
             f"Look at {len(doubtful)} of them, where the model differs much from a median filter and may have "
-            f"drawn another letter: {', '.join(doubtful[:20])}{' …' * (len(doubtful) > 20)}"
+            f"drawn another letter: {', '.join(doubtful[:5])}{' …' * (len(doubtful) > 5)}"
         )
     return target
 
