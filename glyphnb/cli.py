@@ -514,7 +514,7 @@ def _add_scan(commands):
         help="centre each letter, or keep its place on the line (default: %(default)s)",
     )
 
-
+# %% ../nbs/12_cli.ipynb #add-letters
 def _add_letters(commands):
     letters = commands.add_parser(
         "letters",

@@ -109,6 +109,15 @@ def test_the_baseline_is_kept_when_asked_for():
         find_letters(grey(sheet), align="top")
 
 
+def test_letters_are_set_upright():
+    sheet = mock_sheet(["lllll", "lllll"], cell=90, wobble=0, noise=1, angle=8)
+    found = find_letters(grey(sheet), size=128)
+    assert found.angle == pytest.approx(8, abs=1.5)
+    for ink in found.glyphs.ink:
+        y, x = np.nonzero(ink > 127)
+        assert abs(np.degrees(np.arctan(np.polyfit(y, x, 1)[0]))) < 3
+
+
 def test_the_direction_of_reading():
     sheet = mock_sheet(["abc"], cell=80, rtl=True)
     by_box = find_letters(grey(sheet)).boxes
