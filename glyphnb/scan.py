@@ -348,7 +348,7 @@ def _letters_of(parts: list[_Part], large: float) -> list[_Part]:
             homes.setdefault(int(far.argmin()), []).append(dot)
     return [_union(letter, *homes.get(i, [])) for i, letter in enumerate(letters)]
 
-
+# %% ../nbs/18_scan.ipynb #rows-of
 def _rows_of(letters: list[_Part], large: float, rtl: bool) -> list[list[_Part]]:
     "Sort letters into rows, from the top, and each row in reading order."
     rows = [[letter] for letter in letters]
