@@ -207,19 +207,11 @@ def augment(
     changed, ink = turned | tilted, small[origin]
     if quarter.any():
         ink[quarter] = np.rot90(ink[quarter], axes=(1, 2))
-    if not any(more):
-        return GlyphSet(_resample(ink, changed, matrices), *_labels(glyphs, origin))
-    chosen, amounts = _draw_more(rng, n, more, ranges)
-    matrices = matrices @ _shear(chosen[0] * amounts[0], size)
-    matrices = matrices @ _zoom(np.where(chosen[1], amounts[1], 1), size)
-    shifts = rng.uniform(-1, 1, (n, 4, 2)) * (chosen[2] * perspective * size)[:, None, None]
-    matrices = matrices @ _corners(shifts, size)
-    ink = _resample(ink, changed | chosen[:3].any(axis=0), matrices)
-    if chosen[3].any():
-        ink[chosen[3]] = _bend(ink[chosen[3]], amounts[3][chosen[3]] * size, rng)
-    if chosen[4].any():
-        ink[chosen[4]] = _thicken(ink[chosen[4]], amounts[4][chosen[4]])
-    return GlyphSet(ink, *_labels(glyphs, origin))
+    if any(more):
+        ink = _distort_more(ink, changed, matrices, more, ranges, rng)
+    else:
+        ink = _resample(ink, changed, matrices)
+    return GlyphSet(ink, glyphs.letters[origin], glyphs.faces[origin], glyphs.origins)
 
 # %% ../nbs/02_augment.ipynb #augment-parts
 def _check(n: int, chances: dict):
@@ -237,15 +229,21 @@ def _check_ranges(ranges: dict):
             raise ValueError(f"`{name}` must be {wanted}, got {low} to {high}")
 
 
-def _labels(glyphs: GlyphSet, origin: np.ndarray) -> tuple:
-    return glyphs.letters[origin], glyphs.faces[origin], glyphs.origins
-
-
-def _draw_more(rng, n: int, chances: list, ranges: list) -> tuple[np.ndarray, np.ndarray]:
-    "Which copies get each distortion, and how much of it; as many random numbers, whatever is asked."
+def _distort_more(ink, changed, matrices, chances, ranges, rng) -> np.ndarray:
+    "Slant, scale, view, bend and thicken some copies; as many random numbers, whatever is asked."
+    n, size = ink.shape[:2]
     chosen = rng.random((len(chances), n)) < np.array(chances)[:, None]
     low, high = np.array(ranges, float).T[..., None]
-    return chosen, low + (high - low) * rng.random((len(chances), n))
+    shear, scale, _, elastic, thickness = low + (high - low) * rng.random((len(chances), n))
+    shifts = rng.uniform(-1, 1, (n, 4, 2)) * (chosen[2] * high[2] * size)[:, None, None]
+    matrices = matrices @ _shear(chosen[0] * shear, size)
+    matrices = matrices @ _zoom(np.where(chosen[1], scale, 1), size) @ _corners(shifts, size)
+    ink = _resample(ink, changed | chosen[:3].any(axis=0), matrices)
+    if chosen[3].any():
+        ink[chosen[3]] = _bend(ink[chosen[3]], elastic[chosen[3]] * size, rng)
+    if chosen[4].any():
+        ink[chosen[4]] = _thicken(ink[chosen[4]], thickness[chosen[4]])
+    return ink
 
 
 def _resample(ink: np.ndarray, changed: np.ndarray, matrices: np.ndarray) -> np.ndarray:

@@ -318,23 +318,28 @@ def _stacked(a: _Part, b: _Part) -> bool:
     return -_apart(a, b)[0] > 0.5 * min(a.right - a.left, b.right - b.left)
 
 # %% ../nbs/18_scan.ipynb #letters-of
+def _one_letter(a: _Part, b: _Part, large: float) -> bool:
+    "Tell whether large parts are one letter: one above the other, close, not too tall together."
+    gap, flat = _apart(a, b)[1], min(a.bottom - a.top, b.bottom - b.top) < 0.3 * large
+    close = gap < (0.45 if flat else 0.2) * large
+    return _stacked(a, b) and (gap < 0 or (close and _union(a, b).extent < 1.7 * large))
+
+
 def _letters_of(parts: list[_Part], large: float) -> list[_Part]:
     "Put the parts of each letter together; drop what belongs to none."
     letters = [part for part in parts if part.extent > 0.33 * large]
     dots = [part for part in parts if part.extent <= 0.33 * large]
-    together = True
-    while together:
-        together = next(
-            (
-                (a, b)
-                for i, a in enumerate(letters)
-                for b in letters[:i]
-                if _stacked(a, b) and _apart(a, b)[1] < 0.2 * large
-            ),
-            None,
-        )
-        if together:
-            letters = [part for part in letters if part not in together] + [_union(*together)]
+    while True:
+        near = [
+            (_apart(a, b)[1], i, j)
+            for i, a in enumerate(letters)
+            for j, b in enumerate(letters[:i])
+            if _one_letter(a, b, large)
+        ]
+        if not near:
+            break
+        _, i, j = min(near)
+        letters[j] = _union(letters.pop(i), letters[j])
     homes = {}
     for dot in dots if letters else ():
         gaps = np.array([_apart(dot, letter) for letter in letters]).clip(0)
@@ -343,7 +348,7 @@ def _letters_of(parts: list[_Part], large: float) -> list[_Part]:
             homes.setdefault(int(far.argmin()), []).append(dot)
     return [_union(letter, *homes.get(i, [])) for i, letter in enumerate(letters)]
 
-
+# %% ../nbs/18_scan.ipynb #rows-of
 def _rows_of(letters: list[_Part], large: float, rtl: bool) -> list[list[_Part]]:
     "Sort letters into rows, from the top, and each row in reading order."
     rows = [[letter] for letter in letters]

@@ -72,6 +72,23 @@ def test_other_hands_and_numbers_of_letters(face):
         assert mistakes(sheet, found, len("".join(rows))) == "", rows
 
 
+PARTED = {
+    "bars": (["ΞΘΠ", "ΓΞΨ"], False),
+    "marks in tight rows": (["äöüß", "éèêñ", "ÄÖÜÅ"], False),
+    "side by side": (["жыи", "ёый"], False),
+    "a leg of its own": (["עפצק", "אהק"], True),
+}
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_letters_of_several_large_parts(name):
+    rows, rtl = PARTED[name]
+    for seed in (1, 2):
+        sheet = mock_sheet(rows, cell=90, rtl=rtl, angle=-5, seed=seed)
+        found = find_letters(grey(sheet), list("".join(rows)), rtl=rtl, size=32)
+        assert mistakes(sheet, found, len("".join(rows))) == ""
+
+
 @given(st.integers(0, 10_000), st.integers(-8, 8), st.booleans())
 @settings(max_examples=4, deadline=None)
 def test_any_tilt_and_hand(seed, angle, rtl):
@@ -107,6 +124,15 @@ def test_the_baseline_is_kept_when_asked_for():
     assert lows["ink"][2] - lows["ink"][1] < (p - x) * 0.75
     with pytest.raises(ValueError, match="`align`"):
         find_letters(grey(sheet), align="top")
+
+
+def test_letters_are_set_upright():
+    sheet = mock_sheet(["lllll", "lllll"], cell=90, wobble=0, noise=1, angle=8)
+    found = find_letters(grey(sheet), size=128)
+    assert found.angle == pytest.approx(8, abs=1.5)
+    for ink in found.glyphs.ink:
+        y, x = np.nonzero(ink > 127)
+        assert abs(np.degrees(np.arctan(np.polyfit(y, x, 1)[0]))) < 3
 
 
 def test_the_direction_of_reading():
