@@ -474,6 +474,15 @@ class TestMeasures:
         chord = np.linalg.norm(decode(codes[-1:]) - decode(codes[:1]))
         assert there.length >= chord - 1e-5 and there.burst >= 1 - 1e-9 and there.stray >= 0
 
+    def test_known_numbers(self):
+        measured = measure_road([[0.0, 0], [3, 4], [3, 4.5]], lambda z: z, np.array([[3, 4]]))
+        length, code_length, burst, roughness, log_prior, stray = measured
+        assert (length, code_length, burst) == pytest.approx((5.5, 5.5, 5 / 2.75))
+        assert roughness == pytest.approx(3**2 + 3.5**2)
+        squares = (0 + 25 + 9 + 4.5**2) / 3
+        assert log_prior == pytest.approx(-squares / 2 - np.log(2 * np.pi))
+        assert stray == pytest.approx((5 + 0 + 0.5) / 3)
+
     def test_without_letters_nothing_strays(self):
         assert np.isnan(measure_road(np.zeros((3, 2)), network(0, 2)).stray)
 
@@ -555,6 +564,11 @@ class TestCommand:
         said = capsys.readouterr()
         assert re.fullmatch(rf"glyphnb: error: .*{named}.*\n", said.err) and not said.out
         assert not list(here.iterdir())
+
+    def test_a_wrong_colour_is_refused_before_anything_takes_time(self, here, capsys, monkeypatch):
+        monkeypatch.setattr("glyphnb.morph.tour", None)
+        for words in (("--ink", "blueish"), ("--out", "f.avi"), ("--strip", "f.gif")):
+            assert morph("بق", *words) == 2
 
     def test_the_shipped_model_needs_neither_keras_nor_scipy(self, here):
         code = (
