@@ -73,24 +73,27 @@ class Faces:
         return self.distances.shape[-1]
 
 
-def _extents(ink) -> list[np.ndarray]:
-    "Height and width of the ink of each glyph, both `(n,)` pixels."
+def _extents(ink) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    "Heights and widths of the ink of glyphs, `(n,)` pixels, and the middles of its box, `(n, 2)`."
     dark = np.asarray(ink) > 127
-    spans = []
-    for axis in (-1, -2):
-        hit = dark.any(axis=axis)
-        spans.append(hit.shape[-1] - hit.argmax(axis=-1) - hit[:, ::-1].argmax(axis=-1))
-    return spans
+    hits = [dark.any(axis=axis) for axis in (-1, -2)]  # rows with ink, columns with ink
+    first = np.stack([hit.argmax(axis=-1) for hit in hits], axis=-1)
+    last = np.stack([hit.shape[-1] - 1 - hit[:, ::-1].argmax(axis=-1) for hit in hits], axis=-1)
+    heights, widths = (last - first + 1).T
+    return heights, widths, (first + last) / 2
 
 # %% ../nbs/17_fonts.ipynb #place
-def _place(maps, scale, size, slant=0.0, width=1.0) -> np.ndarray:
-    "Distance maps `(n, height, width)` about the middle of a `size` x `size` frame, scaled."
+def _place(maps, scale, size, slant=0.0, width=1.0, middles=None) -> np.ndarray:
+    "Distance maps `(n, height, width)` scaled, their middles in the middle of a `size` x `size` frame."
     from scipy import ndimage
 
     back = np.array([[1, 0], [slant / width, 1 / width]]) / scale  # from the frame to the maps
-    offset = (np.array(maps.shape[-2:]) - 1) / 2 - back @ np.full(2, (size - 1) / 2)
+    if middles is None:
+        middles = np.tile((np.array(maps.shape[-2:]) - 1) / 2, (len(maps), 1))
+    offsets = middles - back @ np.full(2, (size - 1) / 2)
     options = {"output_shape": (size, size), "order": 1, "mode": "nearest"}
-    return scale * np.stack([ndimage.affine_transform(m, back, offset, **options) for m in maps])
+    pairs = zip(maps, offsets, strict=True)
+    return scale * np.stack([ndimage.affine_transform(m, back, o, **options) for m, o in pairs])
 
 
 def align_faces(
@@ -106,13 +109,17 @@ def align_faces(
         raise ValueError(
             f"`glyphs` must have the letters {''.join(letters)} of every face, in order"
         )
-    heights, widths = (part.reshape(len(names), -1) for part in _extents(glyphs.ink))
+    heights, widths, middles = (
+        part.reshape(len(names), len(letters), *part.shape[1:]) for part in _extents(glyphs.ink)
+    )
     usual = np.median(heights / np.median(heights, axis=1, keepdims=True), axis=0)
     scales = np.median(usual / heights, axis=1)
     unit = 0.9 * size / (scales[:, None] * np.maximum(heights, widths)).max()
     maps = np.stack([signed_distance(ink) for ink in glyphs.ink])
     maps = maps.reshape(len(names), -1, *maps.shape[1:])
-    placed = [_place(m, unit * s, size) for m, s in zip(maps, scales, strict=True)]
+    placed = [
+        _place(m, unit * s, size, middles=o) for m, s, o in zip(maps, scales, middles, strict=True)
+    ]
     return Faces(np.stack(placed), np.array(letters), np.array(names), unit * usual)
 
 # %% ../nbs/17_fonts.ipynb #fit-letters
@@ -135,10 +142,13 @@ def fit_letters(
 ) -> np.ndarray:  # `(n, zoom * size, zoom * size)` float32 distances, in these pixels
     "Bring letters of a face into a frame. Raises `ValueError` for a letter that the frame lacks."
     at = _where(glyphs.letters.tolist(), like.letters.tolist())
-    ratios = zoom * like.heights[at] / _extents(glyphs.ink)[0]
+    heights, _, middles = _extents(glyphs.ink)
+    ratios = zoom * like.heights[at] / heights
     scales = np.full(len(at), np.median(ratios[known])) if together else ratios
-    maps = [signed_distance(ink)[None] for ink in glyphs.ink]
-    placed = [_place(m, s, zoom * like.size) for m, s in zip(maps, scales, strict=True)]
+    placed = [
+        _place(signed_distance(ink)[None], s, zoom * like.size, middles=o[None])
+        for ink, s, o in zip(glyphs.ink, scales, middles, strict=True)
+    ]
     return np.concatenate(placed).astype("float32")
 
 # %% ../nbs/17_fonts.ipynb #restyle
@@ -146,7 +156,7 @@ def restyle(
     faces: Faces,  # Real faces
     copies: int = 8,  # Invented faces for each of them
     seed: int = 0,  # Chooses the changes
-    weight: float = 0.025,  # Most that the outline moves out or in, as a share of the frame
+    weight: float = 0.025,  # Most that the outline moves out, as a share of the frame; in, a third
     slant: float = 0.2,  # Most that a letter leans, sideways for one up
     width: float = 0.12,  # Most that it widens or narrows, as a logarithm
 ) -> Faces:  # Each face, followed by its copies
@@ -158,8 +168,9 @@ def restyle(
     for maps in faces.distances:
         made.append(maps)
         for _ in range(copies):
-            lean, wide, fat = rng.uniform(-1, 1, 3) * (slant, width, weight * faces.size)
-            made.append(_place(maps, 1.0, faces.size, lean, np.exp(wide)) - fat)
+            lean, wide, fat = rng.uniform((-slant, -width, -weight / 3), (slant, width, weight))
+            changed = _place(maps, 1.0, faces.size, lean, np.exp(wide))
+            made.append(changed - fat * faces.size)
     repeated = np.repeat(faces.names, copies + 1)
     return Faces(np.stack(made).astype("float32"), faces.letters, repeated, faces.heights)
 
@@ -229,7 +240,8 @@ class StyleSpace:
 
         z, covariance = self.style(given, letters)
         distances = self.mean + self.axes @ z
-        spread = ((self.axes @ np.linalg.cholesky(covariance)) ** 2).sum(axis=-1)
+        root = np.linalg.cholesky(covariance).astype(self.axes.dtype)
+        spread = ((self.axes @ root) ** 2).sum(axis=-1)
         chance = ndtr(-distances / np.sqrt(spread + self.doubt**2))
         shape = (len(self.letters), self.size, self.size)
         return Completion(distances.reshape(shape), chance.reshape(shape))
@@ -267,7 +279,9 @@ def learn_styles(
     faces += [path for path in more if can_draw(path, text)]
     if len(faces) < 8:
         found = f"{len(faces)} can draw {letters}"
-        raise ValueError(f"a style is learned from 8 faces or more; {found}: add font files")
+        raise ValueError(
+            f"a style is learned from 8 faces, or more; {found}: add fonts to learn from"
+        )
     bar = tqdm(faces, desc="faces", leave=False, delay=1)
     drawn = [render_glyphs(letters, face, size=160) for face in bar]
     ink, found, of = (

