@@ -566,7 +566,7 @@ def run_denoise(
     if doubtful:
         print(
             f"Look at {len(doubtful)} of them, where the model differs much from a median filter and may have "
-            f"drawn another letter: {', '.join(doubtful[:20])}{' …' * (len(doubtful) > 20)}"
+            f"drawn another letter: {', '.join(doubtful[:5])}{' …' * (len(doubtful) > 5)}"
         )
     return target
 
@@ -935,7 +935,7 @@ def _add_scan(commands):
         help="centre each letter, or keep its place on the line (default: %(default)s)",
     )
 
-
+# %% ../nbs/12_cli.ipynb #add-letters
 def _add_letters(commands):
     letters = commands.add_parser(
         "letters",
