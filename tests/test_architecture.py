@@ -50,7 +50,10 @@ def test_public_names_have_docstrings(path):
             assert ast.get_docstring(node), f"{path.stem}.{node.name}"
 
 
-@pytest.mark.parametrize("module", ["glyphnb", "glyphnb.cli", "glyphnb.latent", "glyphnb.morph"])
+@pytest.mark.parametrize(
+    "module",
+    ["glyphnb", "glyphnb.cli", "glyphnb.film", "glyphnb.latent", "glyphnb.morph", "glyphnb.roads"],
+)
 def test_light_modules_load_no_tensorflow(module):
     code = f"import sys, {module}; print(sorted({{'tensorflow', 'keras'}} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
