@@ -225,3 +225,12 @@ def test_evaluation_reports_the_bound_whatever_is_minimised(images, options):
     np.testing.assert_allclose(found["loss"], bound, rtol=1e-5)
     coin = 6 * np.log(2)
     assert 0.2 * coin < found["nll"] < 5 * coin  # nats per image, not per pixel or batch
+
+
+def test_many_samples_report_the_importance_weighted_bound(vae, images):
+    several = tiny(samples=8)
+    several.compile(run_eagerly=True)
+    crowd = np.repeat(images, 100, axis=0)
+    found = several.evaluate(crowd, batch_size=600, verbose=0, return_dict=True)["loss"]
+    known = -log_likelihood(vae, crowd, 8, batch_size=4800).nats
+    assert abs(found - known.mean()) < 6 * known.reshape(6, 100).std(axis=1).mean() / 600**0.5
