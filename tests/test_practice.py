@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from keras import ops
 
-from glyphnb.autoencoder import Autoencoder, bernoulli_nll, pixel_entropy, train, visualize
+from glyphnb.autoencoder import (
+    Autoencoder,
+    _Batches,
+    bernoulli_nll,
+    pixel_entropy,
+    train,
+    visualize,
+)
 from glyphnb.denoise import SaltAndPepper
 from glyphnb.latent import NumpyVAE, normal_grid, sample_glyphs, traverse, viz_decoded
 from glyphnb.objectives import compare_objectives, objectives
@@ -86,6 +93,16 @@ def test_validation_counts_every_image_once(images):
 def test_the_seed_chooses_the_order(images):
     losses = [train(small(), images, epochs=2, batch_size=8, seed=s)["loss"] for s in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_order_of_images_is_new_in_each_epoch_and_none_is_missing():
+    "Keras moves whole batches about by itself; who shares a batch has to change, too."
+    batches, epochs = _Batches((np.arange(12),), 4, seed=0), []
+    for _ in range(2):
+        epochs.append({frozenset(batches[i][0].tolist()) for i in range(len(batches))})
+        batches.on_epoch_end()
+    assert all(frozenset().union(*epoch) == set(range(12)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
 
 
 def test_the_corruption_is_stored_with_its_rate_and_dirties_training_alone(tmp_path, images):
