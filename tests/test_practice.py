@@ -236,6 +236,19 @@ def test_objectives_are_measured_on_images_not_trained_on(images):
     assert rows[1]["elbo"] > 2 * rows[0]["elbo"] and rows[1]["nll"] > 2 * rows[0]["nll"]
 
 
+def test_each_model_learns_the_training_images_and_its_units_are_counted_on_the_others(
+    images, monkeypatch
+):
+    learned, counted = [], []
+    monkeypatch.setattr("glyphnb.objectives.train", lambda vae, x, *_, **__: learned.append(x))
+    monkeypatch.setattr(
+        "glyphnb.objectives.active_units", lambda vae, x: counted.append(x) or np.ones(2)
+    )
+    compare_objectives(images[:30], images[30:], 2, epochs=1, k=2, names=("VAE",))
+    np.testing.assert_array_equal(learned[0], images[:30])
+    np.testing.assert_array_equal(counted[0], images[30:])
+
+
 def test_schedules_of_objectives_are_shares_of_the_training():
     listed = objectives(120)
     warm = listed["warm-up"]["beta"]
