@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from keras import ops
 
-from glyphnb.autoencoder import Autoencoder, bernoulli_nll, pixel_entropy, train, visualize
+from glyphnb.autoencoder import (
+    Autoencoder,
+    _Batches,
+    bernoulli_nll,
+    pixel_entropy,
+    train,
+    visualize,
+)
 from glyphnb.denoise import SaltAndPepper
 from glyphnb.latent import NumpyVAE, normal_grid, sample_glyphs, traverse, viz_decoded
 from glyphnb.objectives import compare_objectives, objectives
@@ -86,6 +93,16 @@ def test_validation_counts_every_image_once(images):
 def test_the_seed_chooses_the_order(images):
     losses = [train(small(), images, epochs=2, batch_size=8, seed=s)["loss"] for s in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_order_of_images_is_new_in_each_epoch_and_none_is_missing():
+    "Keras moves whole batches about by itself; who shares a batch has to change, too."
+    batches, epochs = _Batches((np.arange(12),), 4, seed=0), []
+    for _ in range(2):
+        epochs.append({frozenset(batches[i][0].tolist()) for i in range(len(batches))})
+        batches.on_epoch_end()
+    assert all(frozenset().union(*epoch) == set(range(12)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
 
 
 def test_the_corruption_is_stored_with_its_rate_and_dirties_training_alone(tmp_path, images):
@@ -217,6 +234,19 @@ def test_objectives_are_measured_on_images_not_trained_on(images):
         for test in (images, dark)
     ]
     assert rows[1]["elbo"] > 2 * rows[0]["elbo"] and rows[1]["nll"] > 2 * rows[0]["nll"]
+
+
+def test_each_model_learns_the_training_images_and_its_units_are_counted_on_the_others(
+    images, monkeypatch
+):
+    learned, counted = [], []
+    monkeypatch.setattr("glyphnb.objectives.train", lambda vae, x, *_, **__: learned.append(x))
+    monkeypatch.setattr(
+        "glyphnb.objectives.active_units", lambda vae, x: counted.append(x) or np.ones(2)
+    )
+    compare_objectives(images[:30], images[30:], 2, epochs=1, k=2, names=("VAE",))
+    np.testing.assert_array_equal(learned[0], images[:30])
+    np.testing.assert_array_equal(counted[0], images[30:])
 
 
 def test_schedules_of_objectives_are_shares_of_the_training():
