@@ -226,7 +226,7 @@ def _seal(glyphs: dict, coded: np.ndarray, quantized=None, model: str | None = N
     body = struct.pack("<I", len(codes)) + codes + lzma.compress(content, **_LZMA)
     return _ARCHIVE + struct.pack("<I", zlib.crc32(body)) + body
 
-
+# %% ../nbs/20_compress.ipynb #unpack-glyphs
 def unpack_glyphs(
     packed: bytes,  # From `pack_glyphs`
     model=None,  # The model that it was packed with; not needed where all pixels are stored
