@@ -312,7 +312,10 @@ def complete_letters(
     if len(set(letters)) < len(letters):
         raise ValueError(f"`glyphs` must hold each letter once, got {' '.join(letters)}")
     at = _where(letters, space.letters.tolist())
-    guesses = space.complete(given, letters).distances
+    expected = space.complete(given, letters)
+    # Where styles disagree, a thin stroke may be nowhere sure: keep as much ink as is expected.
+    pairs = zip(expected.distances, expected.chance.mean(axis=(1, 2)), strict=True)
+    guesses = [distances - np.quantile(distances, share) for distances, share in pairs]
     fine = [zoom * ndimage.zoom(g, zoom, order=3, mode="nearest", grid_mode=True) for g in guesses]
     ink = np.rint(255 * fill_outline(fine)).astype(np.uint8)
     exact = fill_outline(fit_letters(glyphs, space, together=together, zoom=zoom))
