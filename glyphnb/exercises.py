@@ -7,6 +7,7 @@ __all__ = ['Verdict', 'Exercise']
 
 # %% ../nbs/19_exercises.ipynb #imports
 from collections.abc import Callable
+from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -127,9 +128,9 @@ class Exercise:
 
     def _at(self, answer, probe) -> Verdict:
         "Judge the value of an answer, or a function's value for one probe."
-        right = self.right if probe is None else self.right(*probe)
-        try:
-            found = answer if probe is None else answer(*probe)
+        right = self.right if probe is None else self.right(*deepcopy(probe))
+        try:  # a copy, since an answer may change what it is given
+            found = answer if probe is None else answer(*deepcopy(probe))
         except Exception as error:
             stopped = f"your function stopped with {type(error).__name__}: {error}"
             return Verdict(False, f"Not yet: {stopped}.")
@@ -149,7 +150,9 @@ class Exercise:
         for name, wrong in self.mistakes.items():
             try:
                 if callable(wrong) and callable(answer):
-                    pairs = [(answer(*probe), wrong(*probe)) for probe in self.probes]
+                    pairs = [
+                        (answer(*deepcopy(probe)), wrong(*deepcopy(probe))) for probe in self.probes
+                    ]
                 else:
                     pairs = [(answer, wrong)]
                 if all(_same(a, b, self.rtol) for a, b in pairs):
