@@ -96,7 +96,7 @@ def tint(
         rng = np.random.default_rng([seed, len(images)])  # another set, another grain
         noise = rng.normal(size=images.shape[:3])
         grain = gaussian_filter(noise, (0, 0.5, 3))  # fibres lie along the rows
-        grain = np.clip(0.2 + 0.05 * grain / grain.std(), 0, 0.4)[..., None]
+        grain = np.clip(0.2 + 0.05 * grain / max(grain.std(), 1e-9), 0, 0.4)[..., None]
         yellow = ink_colour(4 * np.pi / 3)
         coloured = coloured + ((1 - images) * grain * yellow).astype("float32")
     return coloured, np.repeat(coloured.mean(axis=-1, keepdims=True), 3, axis=-1)

@@ -11,6 +11,7 @@ import argparse
 import base64
 import contextlib
 import html
+import io
 import json
 import os
 import shutil
@@ -423,7 +424,7 @@ def _read_greys(images, skip_unreadable) -> dict:
         greys[name] = grey
     return greys
 
-
+# %% ../nbs/12_cli.ipynb #new-places
 def _new(out, folder: bool = False) -> Path:
     "Check that `out` is free, before anything is computed."
     target = Path(out)
@@ -489,7 +490,7 @@ def run_compress(
     print("\nKept of every file: 8-bit grey levels of the first frame, at its own size")
     return target
 
-
+# %% ../nbs/12_cli.ipynb #run-decompress
 def _write_new(target: Path, content: bytes):
     "Write a file beside its place, then move it there."
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -646,7 +647,7 @@ def _add_compress(commands):
         "--model", metavar="FILE", help="the .keras file it was packed with, if there was one"
     )
 
-
+# %% ../nbs/12_cli.ipynb #add-denoise
 def _add_denoise(commands):
     words = {"help": "clean images of letters"}
     example = "glyphnb denoise scans/ --model glyphnb-demo/denoiser.keras --out clean"
@@ -1029,7 +1030,7 @@ def make_parser() -> argparse.ArgumentParser:
 # %% ../nbs/12_cli.ipynb #model-and-letters
 def _model_and_letters(model, images, font, letters):
     "A model with `encode` and `decode`, and the glyphs that it has learned, by name."
-    from glyphnb.glyphs import load_data, render_glyphs
+    from glyphnb.glyphs import GlyphSet, load_data, render_glyphs
 
     own = images or font or letters
     if model is None:
@@ -1049,8 +1050,8 @@ def _model_and_letters(model, images, font, letters):
     if own or not (beside / _MANIFEST).is_file():
         return vae, render_glyphs(letters or _first_set(font), font or "DejaVu Sans", size)
     told = json.loads((beside / "metrics.json").read_text(encoding="utf-8"))["letters"]
-    glyphs = load_data(beside / "converted", size=size, paper="black")
-    glyphs.letters[:] = told["all"]
+    read = load_data(beside / "converted", size=size, paper="black")
+    glyphs = GlyphSet(read.ink, told["all"], read.faces)
     return vae, glyphs[[name in told["known"] for name in told["all"]]]
 
 # %% ../nbs/12_cli.ipynb #spell
@@ -1122,7 +1123,7 @@ def run_morph(
     print(f"Wrote {path}: {' '.join(names)}, {len(film)} frames, {len(film) / fps:.2f} s")
     return path
 
-
+# %% ../nbs/12_cli.ipynb #road-by-name
 def _path(road: str, decoder):
     "Function that leads through several codes, by its name."
     from functools import partial
@@ -1191,7 +1192,7 @@ def _findings(vae, images, k, seed, known):
     )
     yield from _doubts(vae, images, seed, known)
 
-
+# %% ../nbs/12_cli.ipynb #doubts
 def _doubts(vae, images, seed, known):
     "Yield what samples of the prior have to do with images, and with those that were learned from."
     import numpy as np
@@ -1238,18 +1239,11 @@ def _doubts(vae, images, seed, known):
 def _open_vae(path):
     "The VAE in a `.keras` file, or the shipped one."
     _import_keras()
-    import keras
-
     from glyphnb.vae import VAE, load_pretrained
 
     if path is None:
         return load_pretrained()
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: expected a .keras file, found nothing")
-    try:
-        model = keras.saving.load_model(path)
-    except Exception as error:  # Keras raises anything for a file that it does not know
-        raise ValueError(f"{path}: expected a saved VAE, found something else ({error})") from error
+    model = _open_model(path)
     if not isinstance(model, VAE) or model.labels or model.likelihood != "bernoulli":
         raise ValueError(f"{path}: expected a Bernoulli VAE without labels, found another model")
     return model

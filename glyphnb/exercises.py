@@ -7,7 +7,6 @@ __all__ = ['Verdict', 'Exercise']
 
 # %% ../nbs/19_exercises.ipynb #imports
 from collections.abc import Callable
-from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +76,11 @@ def _hint(found, right) -> str:
         return f"all numbers are {ratio[0]:.4g} times what they should be"
     return "it is too large" if found.ravel()[0] > right.ravel()[0] else "it is too small"
 
+
+def _fresh(probe: tuple) -> list:
+    "The arguments of a probe, arrays as copies: an answer may change what it is given."
+    return [part.copy() if isinstance(part, np.ndarray) else part for part in probe]
+
 # %% ../nbs/19_exercises.ipynb #exercise
 class Exercise:
     """A question with a known answer and named mistakes; call it with an answer to get a `Verdict`.
@@ -128,9 +132,9 @@ class Exercise:
 
     def _at(self, answer, probe) -> Verdict:
         "Judge the value of an answer, or a function's value for one probe."
-        right = self.right if probe is None else self.right(*deepcopy(probe))
-        try:  # a copy, since an answer may change what it is given
-            found = answer if probe is None else answer(*deepcopy(probe))
+        right = self.right if probe is None else self.right(*_fresh(probe))
+        try:
+            found = answer if probe is None else answer(*_fresh(probe))
         except Exception as error:
             stopped = f"your function stopped with {type(error).__name__}: {error}"
             return Verdict(False, f"Not yet: {stopped}.")
@@ -151,7 +155,7 @@ class Exercise:
             try:
                 if callable(wrong) and callable(answer):
                     pairs = [
-                        (answer(*deepcopy(probe)), wrong(*deepcopy(probe))) for probe in self.probes
+                        (answer(*_fresh(probe)), wrong(*_fresh(probe))) for probe in self.probes
                     ]
                 else:
                     pairs = [(answer, wrong)]
