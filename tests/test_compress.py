@@ -457,3 +457,21 @@ def test_what_rounding_spoils_is_stored():
             assert patch_error(*sides) <= 0.26
         else:
             np.testing.assert_array_equal(back[name], grey)
+
+
+def test_letters_are_coloured_by_name_whatever_the_paper(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ink = KNOWN.ink[3]
+    for folder, picture in (("dark", ink), ("light", 255 - ink)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(picture).save(tmp_path / folder / "07_د.png")
+    for folder in ("dark", "light"):
+        assert main(["tint", folder, "--style", "two-tone", "--out", f"{folder}-tint"]) == 0
+    made = [np.asarray(Image.open(f"{folder}-tint/07_د.png")) for folder in ("dark", "light")]
+    np.testing.assert_array_equal(*made)
+    assert made[0].shape == (64, 64, 3) and (made[0][0] == 255).all()  # white paper
+    full = made[0][ink == 255]
+    assert len(np.unique(full, axis=0)) == 2 and (np.ptp(full, axis=1) > 50).all()  # two hues
+    np.testing.assert_allclose(255 - made[0].mean(axis=2), ink / 2, atol=1)  # as dark as before
+    assert main(["tint", "dark", "--style", "neon", "--out", "other"]) == 2
+    assert not (tmp_path / "other").exists()

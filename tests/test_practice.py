@@ -17,6 +17,7 @@ from glyphnb.autoencoder import (
 )
 from glyphnb.denoise import SaltAndPepper
 from glyphnb.latent import NumpyVAE, normal_grid, sample_glyphs, traverse, viz_decoded
+from glyphnb.likelihood import Estimate
 from glyphnb.objectives import compare_objectives, objectives
 from glyphnb.pictures import Picture, _draw_history, plot_codes, tile_images
 from glyphnb.vae import VAE, CyclicalWarmUp, _objective, load_pretrained
@@ -247,6 +248,16 @@ def test_each_model_learns_the_training_images_and_its_units_are_counted_on_the_
     compare_objectives(images[:30], images[30:], 2, epochs=1, k=2, names=("VAE",))
     np.testing.assert_array_equal(learned[0], images[:30])
     np.testing.assert_array_equal(counted[0], images[30:])
+
+
+def test_the_error_of_a_row_is_that_of_a_mean(images, monkeypatch):
+    nats = np.array([-3.0, -5.0, -7.0, -9.0])
+    monkeypatch.setattr("glyphnb.objectives.train", lambda *_, **__: None)
+    monkeypatch.setattr(
+        "glyphnb.objectives.log_likelihood", lambda *_, **__: Estimate(nats, np.zeros(4))
+    )
+    row = compare_objectives(images[:8], images[:4], 2, epochs=1, k=2, names=("VAE",))["VAE"]
+    np.testing.assert_allclose([row["nll"], row["error"]], [6, 5**0.5 / 2])  # deviation over root 4
 
 
 def test_schedules_of_objectives_are_shares_of_the_training():
