@@ -238,8 +238,9 @@ def main():
                 table[name] = row | {"min": min(values), "max": max(values)}
                 figures = " ".join(f"{value:8.1f}" for value in list(table[name].values())[1:])
                 print(f"{name:70} {goal:6} {figures}", flush=True)
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+                if arguments.json:  # row by row: a run that is stopped keeps what it has measured
+                    text = json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+                    Path(arguments.json).write_text(text)
 
 
 if __name__ == "__main__":
