@@ -406,7 +406,7 @@ def _open_model(path):
 
 def _read_greys(images, skip_unreadable) -> dict:
     "Grey levels of one file, or of all files of a folder, by the name of the PNG they become."
-    from glyphnb.glyphs import list_images, load_image, read_folder
+    from glyphnb.glyphs import _is_visible, list_images, load_image, read_folder
 
     if Path(images).is_file():
         return {Path(images).with_suffix(".png").name: load_image(images)}
@@ -414,7 +414,7 @@ def _read_greys(images, skip_unreadable) -> dict:
     greys = {}
     for path in sorted(Path(images).rglob("*")):
         own = path.relative_to(images).parts
-        hidden = any(part[0] == "." for part in own) or own[-1] in ("Thumbs.db", "desktop.ini")
+        hidden = any(part[0] == "." for part in own) or not _is_visible(path)
         if path.is_file() and path not in listed and not hidden:
             raise ValueError(f"{path}: lies deeper than this reads; give its folder by itself")
     for path, grey in read_folder(images, "black", skip_unreadable):  # "black": nothing inverted

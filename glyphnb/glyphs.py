@@ -499,12 +499,13 @@ def _natural(path: Path) -> list:
     ]
 
 # %% ../nbs/01_glyphs.ipynb #visible
+def _is_visible(path: Path) -> bool:
+    "Tell whether a file or folder may hold images, by its name."
+    return path.name[0] != "." and path.name not in ("Thumbs.db", "desktop.ini", PROVENANCE)
+
+
 def _visible(dir_path: Path) -> list[Path]:
-    return [
-        path
-        for path in dir_path.iterdir()
-        if path.name[0] != "." and path.name not in ("Thumbs.db", "desktop.ini", PROVENANCE)
-    ]
+    return [path for path in dir_path.iterdir() if _is_visible(path)]
 
 # %% ../nbs/01_glyphs.ipynb #list-images
 def list_images(

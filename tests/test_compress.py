@@ -25,7 +25,7 @@ from glyphnb.compress import (
     quantize_codes,
     unpack_glyphs,
 )
-from glyphnb.glyphs import load_image, render_glyphs
+from glyphnb.glyphs import load_image, render_glyphs, save_glyphs
 from glyphnb.latent import NumpyVAE
 
 CODES = arrays(
@@ -475,3 +475,13 @@ def test_letters_are_coloured_by_name_whatever_the_paper(tmp_path, monkeypatch):
     np.testing.assert_allclose(255 - made[0].mean(axis=2), ink / 2, atol=1)  # as dark as before
     assert main(["tint", "dark", "--style", "neon", "--out", "other"]) == 2
     assert not (tmp_path / "other").exists()
+
+
+def test_a_folder_that_says_where_it_is_from_is_a_folder_of_letters(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_glyphs(KNOWN[:3], "letters")  # with a provenance.json
+    for words in (["compress", "--lossless"], ["denoise"], ["tint"]):
+        assert main([words[0], "letters", *words[1:], "--out", words[0]]) == 0
+    assert main(["decompress", "compress", "--out", "back"]) == 0
+    for folder in ("back", "denoise", "tint"):
+        assert len(list((tmp_path / folder).iterdir())) == 3
