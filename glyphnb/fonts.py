@@ -23,6 +23,7 @@ from glyphnb.glyphs import (
     find_fonts,
     fit_square,
     read_folder,
+    read_labels,
     render_glyphs,
 )
 from .pictures import Picture
@@ -336,7 +337,7 @@ def _hidden_overlap(space, given, letters) -> float:
 
 # %% ../nbs/17_fonts.ipynb #read-letters
 def read_letters(
-    dir_path: str | Path,  # Folder of images named after the letter they show: `A.png`
+    dir_path: str | Path,  # Folder of images named after the letter they show: `A.png`, `01_A.png`
     only=(),  # Which of these letters to read; all by default
 ) -> tuple[GlyphSet, bool]:  # The letters, and whether all images are of one size
     """Read a few letters of a face from images of any size.
@@ -346,7 +347,7 @@ def read_letters(
     """
     read = {}
     for path, ink in read_folder(dir_path):
-        letter = unicodedata.normalize("NFC", path.stem)
+        letter = unicodedata.normalize("NFC", read_labels(path, Path(dir_path))[0])
         if only and letter not in only:
             continue
         if len(letter) != 1:

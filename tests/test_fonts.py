@@ -207,6 +207,13 @@ def test_the_command_completes_images(tmp_path):
     assert "21 faces" in done.stdout and len(list((tmp_path / "out" / "letters").iterdir())) == 10
 
 
+def test_a_scanned_sheet_is_a_folder_of_letters(tmp_path):
+    for name, ink in zip(("01_B", "02_A", "3"), render_glyphs("BA3", size=90).ink, strict=True):
+        Image.fromarray(255 - ink).save(tmp_path / f"{name}.png")
+    (tmp_path / "provenance.json").write_text("[]")
+    assert read_letters(tmp_path)[0].letters.tolist() == ["B", "A", "3"]
+
+
 @pytest.mark.parametrize(
     "words, named",
     [
