@@ -11,6 +11,7 @@ package (`arch`) with its own schedule. KERAS_BACKEND chooses another backend, a
 import json
 import os
 import resource
+import statistics
 import sys
 import time
 
@@ -62,11 +63,17 @@ def main(task: dict) -> dict:
     train_images, test_images = make_data(task["data"], task["n"])
     keras.utils.set_random_seed(0)
     model = make_model(task["kind"], "article" if article else task.get("arch", "dense"))
-    epochs, validation = [], None if task.get("no_validation") else test_images
+    epochs, steps = [], []
+    validation = None if task.get("no_validation") else test_images
 
     class Clock(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            self.start = time.perf_counter()
+            self.start = self.last = time.perf_counter()
+
+        def on_train_batch_end(self, batch, logs=None):
+            now = time.perf_counter()
+            steps.append(now - self.last)
+            self.last = now
 
         def on_epoch_end(self, epoch, logs=None):
             loss = (logs or {}).get("val_loss")
@@ -89,6 +96,7 @@ def main(task: dict) -> dict:
     grown = peak() - before  # before the entropy, which takes memory of its own
     return {
         "epochs": epochs,
+        "step": statistics.median(steps[10:] or steps),  # the first ones compile and fill caches
         "entropy": pixel_entropy(test_images),
         "data": train_images.nbytes + test_images.nbytes,
         "grown": grown,

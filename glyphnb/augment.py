@@ -8,6 +8,8 @@ __all__ = ['create_augmentor_pipeline', 'augment', 'Dataset', 'split_by_source',
 # %% ../nbs/02_augment.ipynb #imports
 import math
 import random
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -194,7 +196,7 @@ def augment(
     _check(n, chances | {f"p_{name}": p for name, p in zip(names, more, strict=True)})
     _check_ranges({"rotation": rotation, **dict(zip(names, ranges, strict=True))})
     rng = np.random.default_rng(seed)
-    small = np.stack([fit_square(ink, size) for ink in glyphs.ink])
+    small = _fit(glyphs.ink, size)
     origin = np.arange(n) % len(glyphs)
     origin = rng.permutation(origin) if shuffle else origin
     quarter, turned, tilted = (rng.random((3, n)).T < (p_rotate90, p_rotate, p_skew)).T
@@ -250,10 +252,21 @@ def _resample(ink: np.ndarray, changed: np.ndarray, matrices: np.ndarray) -> np.
     "Draw the changed images anew, each through its matrix."
     coefficients = (matrices / matrices[:, 2:, 2:]).reshape(-1, 9)[:, :8]
     method, filter = Image.Transform.PERSPECTIVE, Image.Resampling.BICUBIC
-    for i in np.flatnonzero(changed):
-        image = Image.fromarray(ink[i])
-        ink[i] = image.transform(image.size, method, coefficients[i].tolist(), filter)
+
+    def draw(some):
+        for i in some:
+            image = Image.fromarray(ink[i])
+            ink[i] = image.transform(image.size, method, coefficients[i].tolist(), filter)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(draw, np.array_split(np.flatnonzero(changed), 16)))
     return ink
+
+
+def _fit(ink, size: int) -> np.ndarray:
+    "Fit each original into a square, `(n, size, size)` uint8."
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(partial(fit_square, size=size), ink)))
 
 # %% ../nbs/02_augment.ipynb #dataset
 class Dataset(NamedTuple):
@@ -305,7 +318,7 @@ class Stream:
         **distortions,  # As in `augment`
     ):
         augment(glyphs[:1], n and 1, 8, **distortions)  # says what is wrong with them now
-        small = np.stack([fit_square(ink, size) for ink in glyphs.ink])
+        small = _fit(glyphs.ink, size)
         self.glyphs = GlyphSet(small, glyphs.letters, glyphs.faces, glyphs.origins)
         self.shape, self.batch_size = (n, size, size, 1), batch_size
         self.distortions, self.seed, self.drawn = distortions, int(seed), 0
