@@ -127,6 +127,7 @@ def program_rows(place: Path, runs: int, quick: bool):
     )
     plain = f"from glyphnb import cli; cli.run_morph('بق', {str(place / 'plain.gif')!r})"
     tensorflow = partial(program, "-c", "import tensorflow")
+    show_help = "from glyphnb.cli import main; main(['--help'])"
     yield (
         "import glyphnb / import tensorflow",
         20,
@@ -135,7 +136,7 @@ def program_rows(place: Path, runs: int, quick: bool):
     yield (
         "glyphnb --help / import tensorflow",
         20,
-        paired(tensorflow, partial(program, "-m", "glyphnb.cli", "--help"), runs),
+        paired(tensorflow, partial(program, "-c", show_help), runs),
     )
     yield (
         "glyphnb morph ب ق / the same through Keras",
@@ -215,7 +216,20 @@ def memory_rows(place: Path, runs: int, quick: bool):
         yield f"{kind}: bytes of data / bytes of growth", 1, [1 / max(grown, 1e-3)]
 
 
+def card_rows(place: Path, runs: int, quick: bool):
+    "What a graphics card makes of it, where Keras has one: KERAS_BACKEND chooses the backend."
+    if "cpu" in program("-c", "import keras; print(keras.ops.zeros(1).device)").lower():
+        print(f"{'':4}(Keras sees no graphics card: its rows are left out)", flush=True)
+        return
+    card = json.loads(program(HERE / "card.py"))
+    print(f"{'':4}{card['device']}, {card['operations a second']:.3g} operations a second")
+    for case, figures in card["cases"].items():
+        for name, value in figures.items():
+            yield f"{case}: {name}", None, [value]
+
+
 GROUPS = [data_rows, plane_rows, program_rows, memory_rows, step_rows, training_rows, face_rows]
+GROUPS += [card_rows]
 
 
 def main():
@@ -225,10 +239,13 @@ def main():
     parser.add_argument("--quick", action="store_true", help="small data, one pair a row")
     parser.add_argument("--only", default="", metavar="WORD", help="groups with WORD in their name")
     parser.add_argument("--runs", type=int, help="pairs per row (default: 3, or 1 with --quick)")
-    parser.add_argument("--json", metavar="FILE", help="write the table there")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the table there; with --only, other rows stay"
+    )
     arguments = parser.parse_args()
     runs = arguments.runs or (1 if arguments.quick else 3)
-    table = {}
+    kept = arguments.only and arguments.json and Path(arguments.json).exists()
+    table = json.loads(Path(arguments.json).read_text()) if kept else {}
     print(
         f"{'ours / the other way':70} {'goal':>6} {'median':>8} {'min':>8} {'max':>8}", flush=True
     )
@@ -240,7 +257,7 @@ def main():
                 row = {"goal": goal, "median": statistics.median(values)}
                 table[name] = row | {"min": min(values), "max": max(values)}
                 figures = " ".join(f"{value:8.1f}" for value in list(table[name].values())[1:])
-                print(f"{name:70} {goal:6} {figures}", flush=True)
+                print(f"{name:70} {'' if goal is None else goal:>6} {figures}", flush=True)
                 if arguments.json:  # row by row: a run that is stopped keeps what it has measured
                     text = json.dumps(table, indent=2, ensure_ascii=False) + "\n"
                     Path(arguments.json).write_text(text)

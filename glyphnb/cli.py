@@ -11,6 +11,7 @@ import argparse
 import base64
 import contextlib
 import html
+import inspect
 import io
 import json
 import os
@@ -634,122 +635,7 @@ def run_tint(
     print(f"Wrote {len(coloured)} PNG files into {target}")
     return target
 
-# %% ../nbs/12_cli.ipynb #add-tools
-def _add_tool(commands, name, run, example, **words):
-    "Describe one command that reads images and writes a new place."
-    tool = commands.add_parser(name, epilog=f"example: {example}", **words)
-    tool.set_defaults(run=run)
-    return tool
-
-
-def _add_skip(tool):
-    tool.add_argument(
-        "--skip-unreadable", action="store_true", help="go on past files that are no images"
-    )
-
-
-def _add_compress(commands):
-    words = {"help": "pack a folder of letters into one file that loses none"}
-    example = "glyphnb compress scans/ --out scans.gly"
-    pack = _add_tool(commands, "compress", run_compress, example, **words)
-    pack.add_argument("images", metavar="PATH", help="folder of images, or one image")
-    pack.add_argument(
-        "--out", default="letters.gly", metavar="FILE", help="archive (default: %(default)s)"
-    )
-    pack.add_argument(
-        "--model", metavar="FILE", help=".keras file that draws letters (default: the shipped one)"
-    )
-    pack.add_argument(
-        "--max-error",
-        type=float,
-        default=0.25,
-        metavar="X",
-        help="difference allowed in the worst patch, 0 to 1; glyphs beyond it are stored pixel by pixel (default: %(default)s)",
-    )
-    pack.add_argument("--lossless", action="store_true", help="keep all 8-bit grey levels")
-    _add_skip(pack)
-    words = {"help": "unpack what compress has packed"}
-    example = "glyphnb decompress scans.gly --out back"
-    unpack = _add_tool(commands, "decompress", run_decompress, example, **words)
-    unpack.add_argument("archive", metavar="FILE", help="archive to unpack")
-    unpack.add_argument(
-        "--out", default="letters", metavar="DIR", help="new folder (default: %(default)s)"
-    )
-    unpack.add_argument(
-        "--model", metavar="FILE", help="the .keras file it was packed with, if there was one"
-    )
-
-# %% ../nbs/12_cli.ipynb #add-denoise
-def _add_denoise(commands):
-    words = {"help": "clean images of letters"}
-    example = "glyphnb denoise scans/ --model glyphnb-demo/denoiser.keras --out clean"
-    tool = _add_tool(commands, "denoise", run_denoise, example, **words)
-    tool.add_argument("images", metavar="PATH", help="an image, or a folder of images")
-    tool.add_argument(
-        "--out", default="clean", metavar="DIR", help="new folder (default: %(default)s)"
-    )
-    tool.add_argument(
-        "--model",
-        metavar="FILE",
-        help=".keras file of a denoiser, for letters that it knows (default: a median filter)",
-    )
-    tool.add_argument(
-        "--side",
-        type=int,
-        default=3,
-        metavar="N",
-        help="pixels per side of the median filter, odd (default: %(default)s)",
-    )
-    _add_skip(tool)
-
-
-def _add_reduce(commands):
-    words = {"help": "lay the letters of a folder out on one sheet"}
-    example = "glyphnb reduce scans/ --method pca --out map.png"
-    tool = _add_tool(commands, "reduce", run_reduce, example, **words)
-    tool.add_argument("images", metavar="DIR", help="folder of images, at least 4")
-    tool.add_argument(
-        "--out", default="map.png", metavar="FILE", help="new PNG file (default: %(default)s)"
-    )
-    tool.add_argument(
-        "--method",
-        default="tsne",
-        metavar="NAME",
-        help="tsne, pca, or vae: the shipped model, for letters like its own (default: %(default)s)",
-    )
-    tool.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="same seed, same map (default: %(default)s)",
-    )
-    _add_skip(tool)
-
-# %% ../nbs/12_cli.ipynb #add-tint
-def _add_tint(commands):
-    words = {"help": "colour letters by rule, each in two hues of its own"}
-    tool = _add_tool(commands, "tint", run_tint, "glyphnb tint scans/ --style two-tone", **words)
-    tool.add_argument("images", metavar="PATH", help="an image, or a folder of images")
-    tool.add_argument(
-        "--out", default="coloured", metavar="DIR", help="new folder (default: %(default)s)"
-    )
-    tool.add_argument(
-        "--style",
-        default="gradient",
-        metavar="NAME",
-        help="gradient, two-tone, or paper: a gradient on grainy paper (default: %(default)s)",
-    )
-    tool.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="another seed, another palette (default: 0)",
-    )
-    _add_skip(tool)
-
-# %% ../nbs/12_cli.ipynb #code-b50a8753
+# %% ../nbs/12_cli.ipynb #tool
 _EXAMPLES = """examples:
   glyphnb demo                              the 21 letters of the default set
   glyphnb demo --letters greek --seed 7     another set; the seed fixes every number
@@ -761,67 +647,73 @@ _EXAMPLES = """examples:
   glyphnb morph ج ق --out morph.gif         a film from the model that ships with glyphnb
   glyphnb morph سلام --road spline          a word, on one curve through its letters
   glyphnb doctor vae.keras --images scans/  how good a model of yours is, on one page
-  glyphnb compress scans/ --out scans.gly   one small file; glyphnb decompress scans.gly
-  glyphnb denoise scans/ --out clean        a median filter, or a denoiser of yours
+  glyphnb compress scans/ --out scans.gly   one small file
+  glyphnb decompress scans.gly --out back/  the letters again
+  glyphnb denoise scans/ --out clean/       a median filter
+  glyphnb denoise scans/ --model glyphnb-demo/denoiser.keras    a denoiser of yours
   glyphnb reduce scans/ --out map.png       the letters on one sheet, neighbours near each other
   glyphnb tint scans/ --style two-tone      letters in colour, to train a model that colours
   glyphnb complete --font MyFont.ttf --letters ABCD   the other letters of a face
 """
 
+
+def _add(commands, run, help: str, more: str = ""):
+    "Describe the command of a `run_` function; return a function that describes an option of it."
+    name = run.__name__.removeprefix("run_")
+    own = [line for line in _EXAMPLES.splitlines() if line.startswith(f"  glyphnb {name} ")]
+    tool = commands.add_parser(
+        name,
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}.",
+        epilog="\n".join(["examples:", *own, more]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parameters = inspect.signature(run).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    tool.set_defaults(run=run, **defaults)
+
+    def say(*names, help, **options):
+        default = defaults.get(names[0].strip("-").replace("-", "_"), options.get("default"))
+        if default is False:
+            options["action"] = "store_true"
+        elif default is not None:
+            help += " (default: %(default)s)"
+            if not isinstance(default, str):
+                options = {"type": type(default), "metavar": "N"} | options
+        tool.add_argument(*names, help=help, **options)
+
+    return say
+
 # %% ../nbs/12_cli.ipynb #add-demo
+_SKIP = {"help": "go on past files that are no images"}
+_LETTERS = "the letters, a range (а-я or U+0410-U+042F), or a set: arabic, latin, latin-lower, digits, greek"
+_FONT = "TTF or OTF files, names of bundled faces, or all"
+_ALIGN = "centre each letter, or let all stand on one line"
+
+
 def _add_demo(commands):
-    demo = commands.add_parser("demo", help="run the whole course on a set of letters")
-    demo.set_defaults(run=run_demo)
-    demo.add_argument(
-        "--out",
-        default="glyphnb-demo",
-        metavar="DIR",
-        help="folder for the results (default: %(default)s)",
-    )
-    demo.add_argument(
-        "--images", metavar="DIR", help="folder of images to use in place of a typeface"
-    )
-    demo.add_argument(
-        "--font",
-        "--faces",
-        nargs="+",
-        metavar="FILE",
-        help="TTF or OTF files, names of bundled faces, or all",
-    )
-    demo.add_argument(
-        "--letters",
-        metavar="TEXT",
-        help="the letters, a range (а-я or U+0410-U+042F), or a set: arabic, latin, latin-lower, "
-        "digits, greek",
-    )
-    demo.add_argument(
-        "--align",
-        choices=("ink", "baseline"),
-        default="ink",
-        help="centre each letter, or let all stand on one line (default: %(default)s)",
-    )
-    demo.add_argument(
-        "--samples",
-        type=int,
-        default=10_000,
-        metavar="N",
-        help="images to make (default: %(default)s)",
-    )
-    demo.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="same seed, same results (default: %(default)s)",
-    )
-    demo.add_argument(
-        "--skip-unreadable", action="store_true", help="go on past files that are no images"
-    )
+    say = _add(commands, run_demo, "run the whole course on a set of letters")
+    say("--out", metavar="DIR", help="folder for the results")
+    say("--images", metavar="DIR", help="folder of images to use in place of a typeface")
+    say("--font", "--faces", nargs="+", metavar="FILE", help=_FONT)
+    say("--letters", metavar="TEXT", help=_LETTERS)
+    say("--align", choices=("ink", "baseline"), help=_ALIGN)
+    say("--samples", help="images to make")
+    say("--seed", help="same seed, same results")
+    say("--skip-unreadable", **_SKIP)
+
+
+def _add_doctor(commands):
+    say = _add(commands, run_doctor, "examine a VAE, and write what was found on one page")
+    say("model", nargs="?", metavar="MODEL", help=".keras file (default: the shipped model)")
+    say("--images", metavar="DIR", help="images to examine it on (default: distorted letters)")
+    say("--train", metavar="DIR", help="images it has learned from: looks for copies and leaks")
+    say("--out", metavar="FILE", help="page")
+    say("-k", help="codes per image")
+    say("--seed", help="same seed, same page")
 
 # %% ../nbs/12_cli.ipynb #add-morph
-_MORPH_EXAMPLES = """examples:
-  glyphnb morph ب ق                                  one letter turns into another, and back
-  glyphnb morph سلام --loop round --out word.mp4     a word, letter by letter, round and round
+_MORPH_EXAMPLES = """  glyphnb morph سلام --loop round --out word.mp4     a word, letter by letter, round and round
   glyphnb morph ف ي --road geodesic --ease smooth    the shortest road for the eye, gently
   glyphnb morph ج ق --ink "#1b3a6b" --paper "#fff8e7" --smooth --strip still.png
   glyphnb morph ABC --model glyphnb-demo/vae.keras   letters of your own, after glyphnb demo
@@ -831,196 +723,119 @@ A letter twice in a row rests twice as long; spaces are skipped.
 
 
 def _add_morph(commands):
-    morph = commands.add_parser(
-        "morph",
-        help="film letters that turn into one another",
-        epilog=_MORPH_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    morph.set_defaults(run=run_morph)
-    say = morph.add_argument
+    help = "film letters that turn into one another"
+    say = _add(commands, run_morph, help, _MORPH_EXAMPLES)
     say("words", nargs="+", metavar="LETTERS", help="letters in order, together or apart")
-    say(
-        "--out",
-        default="morph.gif",
-        metavar="FILE",
-        help=".gif, .apng, .mp4, .webm, or .png for a strip (default: %(default)s)",
-    )
+    say("--out", metavar="FILE", help=".gif, .apng, .mp4, .webm, or .png for a strip")
     say("--strip", metavar="FILE", help="write a strip of stills too, a .png")
-    _add_morph_pace(say)
-    _add_morph_look(say)
+    roads = "straight, round, one curve through all, or the shortest for the eye"
+    say("--road", choices=("lerp", "slerp", "spline", "geodesic"), help=roads)
+    ends = "return the way it came, go on to the first letter, or end at the last"
+    say("--loop", choices=("back", "round", "once"), help=ends)
+    say("--ease", choices=("none", "smooth"), help="steady, or slower at each letter")
+    say("--steps", help="images from letter to letter, on average")
+    say("--hold", type=int, metavar="N", help="frames of rest at a letter (default: steps / 5)")
+    say("--fps", type=float, help="frames a second")
+    say("--zoom", default=4, help="size of a pixel")
+    say("--smooth", default=False, help="soft edges instead of square pixels")
+    say("--ink", default="black", metavar="COLOUR", help='such as black or "#1b3a6b"')
+    say("--paper", default="white", metavar="COLOUR", help='such as white or "#fff8e7"')
+    say("--levels", type=int, metavar="N", help="tones of a GIF (default: 16), or of an APNG (256)")
     say("--model", metavar="FILE", help="a .keras file of your own (default: the shipped model)")
     say("--images", metavar="DIR", help="its letters: a folder with one image per letter")
     say("--font", metavar="FILE", help="its letters: a TTF or OTF file, or a bundled face")
     say("--letters", metavar="TEXT", help="which letters of that font, as in glyphnb demo")
 
-# %% ../nbs/12_cli.ipynb #add-morph-options
-def _add_morph_pace(say):
-    number = {"metavar": "N", "help": "(default: %(default)s)"}
-    say(
-        "--road",
-        default="lerp",
-        choices=["lerp", "slerp", "spline", "geodesic"],
-        help="straight, round, one curve through all, or the shortest for the eye "
-        "(default: %(default)s)",
-    )
-    say(
-        "--loop",
-        default="back",
-        choices=["back", "round", "once"],
-        help="return the way it came, go on to the first letter, or end at the last "
-        "(default: %(default)s)",
-    )
-    say(
-        "--ease",
-        default="none",
-        choices=["none", "smooth"],
-        help="steady, or slower at each letter (default: %(default)s)",
-    )
-    number["help"] = "images from letter to letter, on average (default: %(default)s)"
-    say("--steps", type=int, default=90, **number)
-    say("--hold", type=int, metavar="N", help="frames of rest at a letter (default: steps / 5)")
-    say("--fps", type=float, default=25, metavar="N", help="frames a second (default: %(default)s)")
+# %% ../nbs/12_cli.ipynb #add-tools
+_IMAGES = {"metavar": "PATH", "help": "an image, or a folder of images"}
 
 
-def _add_morph_look(say):
-    say("--zoom", type=int, default=4, metavar="N", help="size of a pixel (default: %(default)s)")
-    say("--smooth", action="store_true", help="soft edges instead of square pixels")
-    say("--ink", default="black", metavar="COLOUR", help='such as black or "#1b3a6b"')
-    say("--paper", default="white", metavar="COLOUR", help='such as white or "#fff8e7"')
-    say("--levels", type=int, metavar="N", help="tones of a GIF (default: 16), or of an APNG (256)")
+def _add_compress(commands):
+    say = _add(commands, run_compress, "pack a folder of letters into one file that loses none")
+    say("images", **_IMAGES)
+    say("--out", metavar="FILE", help="new archive")
+    say("--model", metavar="FILE", help=".keras file that draws letters (default: the shipped one)")
+    worst = (
+        "difference allowed in the worst patch, 0 to 1; glyphs beyond it are stored pixel by pixel"
+    )
+    say("--max-error", help=worst)
+    say("--lossless", help="keep all 8-bit grey levels")
+    say("--skip-unreadable", **_SKIP)
 
-# %% ../nbs/12_cli.ipynb #add-doctor
-def _add_doctor(commands):
-    doctor = commands.add_parser(
-        "doctor", help="examine a VAE, and write what was found on one page"
-    )
-    doctor.set_defaults(run=run_doctor)
-    doctor.add_argument(
-        "model", nargs="?", metavar="MODEL", help=".keras file (default: the shipped model)"
-    )
-    doctor.add_argument(
-        "--images", metavar="DIR", help="images to examine it on (default: distorted letters)"
-    )
-    doctor.add_argument(
-        "--train", metavar="DIR", help="images it has learned from: looks for copies and leaks"
-    )
-    doctor.add_argument(
-        "--out", default="doctor.html", metavar="FILE", help="page (default: %(default)s)"
-    )
-    doctor.add_argument(
-        "-k", type=int, default=500, metavar="N", help="codes per image (default: %(default)s)"
-    )
-    doctor.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="same seed, same page (default: %(default)s)",
-    )
 
-# %% ../nbs/12_cli.ipynb #add-complete
-def _add_complete(commands):
-    complete = commands.add_parser(
-        "complete",
-        help="draw the letters that a face lacks, from those it has",
-        description="Draw the letters of a face from a few given ones, and say which were guessed.",
-        epilog="example: glyphnb complete --font MyFont.ttf --letters ABCD --out mine",
-    )
-    complete.set_defaults(run=run_complete)
-    complete.add_argument(
-        "--font", metavar="FILE", help="TTF or OTF file, or the name of a bundled face"
-    )
-    complete.add_argument(
-        "--images",
-        metavar="DIR",
-        help="or a folder of images named after their letters, like A.png",
-    )
-    complete.add_argument(
-        "--letters", metavar="TEXT", help="letters to start from (default: all that there are)"
-    )
-    complete.add_argument(
-        "--set",
-        dest="letter_set",
-        metavar="NAME",
-        help="set to complete: latin, latin-lower, digits, greek (default: one that has the letters)",
-    )
-    complete.add_argument(
-        "--out",
-        default="glyphnb-font",
-        metavar="DIR",
-        help="folder for the results (default: %(default)s)",
-    )
-    complete.add_argument(
-        "--learn-from",
-        metavar="DIR",
-        help="folder of TTF and OTF files to learn from, beside the bundled ones",
-    )
-    complete.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="same seed, same letters (default: %(default)s)",
-    )
+def _add_decompress(commands):
+    say = _add(commands, run_decompress, "unpack what compress has packed")
+    say("archive", metavar="FILE", help="archive to unpack")
+    say("--out", metavar="DIR", help="new folder")
+    say("--model", metavar="FILE", help="the .keras file it was packed with, if there was one")
 
-# %% ../nbs/12_cli.ipynb #add-scan
+
+def _add_denoise(commands):
+    say = _add(commands, run_denoise, "clean images of letters")
+    say("images", **_IMAGES)
+    say("--out", metavar="DIR", help="new folder")
+    model = ".keras file of a denoiser, for letters that it knows (default: a median filter)"
+    say("--model", metavar="FILE", help=model)
+    say("--side", help="pixels per side of the median filter, odd")
+    say("--skip-unreadable", **_SKIP)
+
+
+def _add_reduce(commands):
+    say = _add(commands, run_reduce, "lay the letters of a folder out on one sheet")
+    say("images", metavar="DIR", help="folder of images, at least 4")
+    say("--out", metavar="FILE", help="new PNG file")
+    methods = "tsne, pca, or vae: the shipped model, for letters like its own"
+    say("--method", metavar="NAME", help=methods)
+    say("--seed", help="same seed, same map")
+    say("--skip-unreadable", **_SKIP)
+
+
+def _add_tint(commands):
+    say = _add(commands, run_tint, "colour letters by rule, each in two hues of its own")
+    say("images", **_IMAGES)
+    say("--out", metavar="DIR", help="new folder")
+    styles = "gradient, two-tone, or paper: a gradient on grainy paper"
+    say("--style", metavar="NAME", help=styles)
+    say("--seed", help="another seed, another palette")
+    say("--skip-unreadable", **_SKIP)
+
+# %% ../nbs/12_cli.ipynb #add-own-letters
 def _add_scan(commands):
-    scan = commands.add_parser(
-        "scan",
-        help="cut a photographed sheet of handwriting into letters",
-        epilog="example:\n  glyphnb scan sheet.jpg --out scans --letters а-я\n"
-        "  then look at scans-contact.png, and say: glyphnb demo --images scans",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    scan.set_defaults(run=run_scan)
-    scan.add_argument("photo", metavar="PHOTO", help="photo or scan, letters with room between")
-    scan.add_argument("--out", required=True, metavar="DIR", help="new folder for the letters")
-    scan.add_argument(
-        "--letters",
-        metavar="TEXT",
-        help="what is written, in reading order: a text, a range, a set",
-    )
-    scan.add_argument("--rtl", action="store_true", help="rows are read from right to left")
-    scan.add_argument(
-        "--size", type=int, default=256, metavar="N", help="pixels a side (default: %(default)s)"
-    )
-    scan.add_argument(
-        "--align",
-        choices=("ink", "baseline"),
-        default="ink",
-        help="centre each letter, or keep its place on the line (default: %(default)s)",
-    )
+    then = "\nThen look at scans-contact.png, and say: glyphnb demo --images scans"
+    say = _add(commands, run_scan, "cut a photographed sheet of handwriting into letters", then)
+    say("photo", metavar="PHOTO", help="photo or scan, letters with room between")
+    say("--out", required=True, metavar="DIR", help="new folder for the letters")
+    written = "what is written, in reading order: a text, a range, a set"
+    say("--letters", metavar="TEXT", help=written)
+    say("--rtl", help="rows are read from right to left")
+    say("--size", help="pixels a side")
+    say("--align", choices=("ink", "baseline"), help=_ALIGN)
 
-# %% ../nbs/12_cli.ipynb #add-letters
+
 def _add_letters(commands):
-    letters = commands.add_parser(
-        "letters",
-        help="draw letters of a typeface into a folder",
-        epilog="example:\n  glyphnb letters --font MyHand.ttf --letters а-я --out drawn",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    letters.set_defaults(run=run_letters)
-    letters.add_argument("--out", required=True, metavar="DIR", help="folder for the letters")
-    letters.add_argument(
-        "--font",
-        "--faces",
-        nargs="+",
-        metavar="FILE",
-        help="TTF or OTF files, names of bundled faces, or all (default: DejaVu Sans)",
-    )
-    letters.add_argument("--letters", metavar="TEXT", help="a text, a range such as а-я, or a set")
-    letters.add_argument(
-        "--size", type=int, default=1000, metavar="N", help="pixels a side (default: %(default)s)"
-    )
-    letters.add_argument(
-        "--align", choices=("ink", "baseline"), default="ink", help="what is level"
-    )
-    letters.add_argument(
-        "--form",
-        choices=("initial", "medial", "final"),
-        help="as inside a word, where letters join",
-    )
+    say = _add(commands, run_letters, "draw letters of a typeface into a folder")
+    say("--out", required=True, metavar="DIR", help="folder for the letters")
+    say("--font", "--faces", nargs="+", metavar="FILE", help=_FONT + " (default: DejaVu Sans)")
+    say("--letters", metavar="TEXT", help=_LETTERS)
+    say("--size", help="pixels a side")
+    say("--align", choices=("ink", "baseline"), help=_ALIGN)
+    forms = "as inside a word, where letters join"
+    say("--form", choices=("initial", "medial", "final"), help=forms)
+
+
+def _add_complete(commands):
+    say = _add(commands, run_complete, "draw the letters that a face lacks, from those it has")
+    say("--font", metavar="FILE", help="TTF or OTF file, or the name of a bundled face")
+    named = "or a folder of images named after their letters, like A.png"
+    say("--images", metavar="DIR", help=named)
+    start = "letters to start from (default: all that there are)"
+    say("--letters", metavar="TEXT", help=start)
+    sets = "set to complete: latin, latin-lower, digits, greek (default: one that has the letters)"
+    say("--set", dest="letter_set", metavar="NAME", help=sets)
+    say("--out", metavar="DIR", help="folder for the results")
+    more = "folder of TTF and OTF files to learn from, beside the bundled ones"
+    say("--learn-from", metavar="DIR", help=more)
+    say("--seed", help="same seed, same letters")
 
 # %% ../nbs/12_cli.ipynb #run-scan
 def run_scan(
@@ -1078,6 +893,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_morph(commands)
     _add_doctor(commands)
     _add_compress(commands)
+    _add_decompress(commands)
     _add_denoise(commands)
     _add_reduce(commands)
     _add_tint(commands)

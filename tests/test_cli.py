@@ -1,6 +1,7 @@
 """The command line: fast help, one-line errors, nothing lost, results that repeat and open."""
 
 import html.parser
+import inspect
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 from imageio_ffmpeg import count_frames_and_secs
 from PIL import Image
 
+from glyphnb import cli
 from glyphnb.glyphs import find_fonts, load_image, render_glyphs, save_glyphs
 
 GLYPHNB = str(Path(sys.executable).with_name("glyphnb"))
@@ -51,10 +53,21 @@ def test_help_is_fast_and_has_examples(tmp_path):
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
-def test_demo_help_names_every_option(tmp_path):
-    text = run("demo", "--help", cwd=tmp_path).stdout
-    for option in ("--out", "--images", "--font", "--letters", "--samples", "--seed"):
-        assert option in text
+COMMANDS = [name.removeprefix("run_") for name in cli.__all__ if name.startswith("run_")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_every_argument_of_the_function(command, capsys):
+    with pytest.raises(SystemExit) as done:
+        cli.main([command, "--help"])
+    text = capsys.readouterr().out
+    assert done.value.code == 0 and f"\n  glyphnb {command} " in text
+    own = {"letter_set": "--set", "k": "-k", "model": "MODEL" if command == "doctor" else "--model"}
+    for name, parameter in inspect.signature(getattr(cli, f"run_{command}")).parameters.items():
+        if parameter.default is not parameter.empty:  # without the others, nothing runs
+            assert own.get(name, f"--{name.replace('_', '-')}") in text
+        if isinstance(parameter.default, (str, int, float)) and parameter.default is not False:
+            assert f"(default: {parameter.default})" in " ".join(text.split())
 
 
 @pytest.fixture(scope="module")

@@ -435,14 +435,6 @@ def test_grey_is_the_mean_of_the_colours_and_ink_stays(grey, style, seed):
     np.testing.assert_allclose(transfer_colour(its_grey, coloured), coloured, atol=1e-5)
 
 
-@pytest.mark.parametrize("tool", ["compress", "decompress", "denoise", "reduce"])
-def test_help_shows_an_example_and_every_option(tool, capsys):
-    with pytest.raises(SystemExit) as done:
-        main([tool, "--help"])
-    told = capsys.readouterr().out
-    assert done.value.code == 0 and f"example: glyphnb {tool} " in told and "--out" in told
-
-
 def test_what_rounding_spoils_is_stored():
     glyphs, vae = letters(), NumpyVAE()
     packing = pack_glyphs(glyphs, vae, levels=12)

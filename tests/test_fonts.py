@@ -265,7 +265,7 @@ def test_more_fonts_make_more_sets_possible(tmp_path):
 
 def test_help_shows_an_example_and_loads_nothing_heavy(tmp_path):
     text = run("--help", cwd=tmp_path).stdout
-    for word in ("example:", "--font", "--images", "--letters", "--set", "--out", "--learn-from"):
+    for word in ("examples:", "--font", "--images", "--letters", "--set", "--out", "--learn-from"):
         assert word in text
     heavy = "{'keras', 'tensorflow', 'scipy'}"
     code = f"import sys, glyphnb.fonts; print(sorted({heavy} & set(sys.modules)))"
