@@ -548,10 +548,10 @@ def run_denoise(
     cleaned = {name: median_filter(grey, side, mode="nearest") for name, grey in greys.items()}
     doubtful = []
     if model is not None:
-        from glyphnb.glyphs import _ink
+        from glyphnb.glyphs import to_ink
 
         opened = _open_model(model)
-        inks = [_ink(grey, "auto") for grey in greys.values()]
+        inks = [to_ink(grey) for grey in greys.values()]
         drawn = redraw(opened, inks)[0]
         for (name, grey), ink, new in zip(greys.items(), inks, drawn, strict=True):
             light = ink[0, 0] != grey[0, 0]
@@ -617,17 +617,17 @@ def run_tint(
     """
     import numpy as np
 
-    from glyphnb.glyphs import _ink, read_labels, to_float
+    from glyphnb.glyphs import read_labels, to_float, to_ink
 
     target = _new(out, folder=True)
     greys = _read_greys(images, skip_unreadable)
     _import_keras()  # quietly, before the next line does
     from glyphnb.applications import tint
 
-    coloured = {}
+    coloured, folder = {}, Path(images) if Path(images).is_dir() else Path(images).parent
     for name, grey in greys.items():
-        letter = read_labels(Path(name), Path("."))[0]
-        inks, _ = tint(to_float(_ink(grey, "auto")[None]), [letter], seed, style)
+        letter = read_labels(folder / name, folder)[0]
+        inks, _ = tint(to_float(to_ink(grey)[None]), [letter], seed, style)
         coloured[name] = 255 - np.rint(255 * inks[0].clip(0, 1)).astype(
             "uint8"
         )  # ink takes light away

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from .glyphs import _ink, fit_square, to_float, to_uint8
+from .glyphs import fit_square, to_float, to_ink, to_uint8
 
 # %% ../nbs/20_compress.ipynb #quantizedcodes
 class QuantizedCodes(NamedTuple):
@@ -181,7 +181,7 @@ def pack_glyphs(
     stored = Packing(_seal(glyphs, np.zeros(n, bool)), np.zeros(n, bool), np.zeros(n))
     if model is None:
         return stored
-    inks = [_ink(grey, "auto") for grey in glyphs.values()]
+    inks = [to_ink(grey) for grey in glyphs.values()]
     good = np.flatnonzero(_errors(inks, redraw(model, inks)[0]) <= max_error)
     if not len(good):
         return stored
@@ -215,7 +215,7 @@ def _seal(glyphs: dict, coded: np.ndarray, quantized=None, model: str | None = N
     "Lay out an archive."
     rows = []
     for (name, grey), drawn in zip(glyphs.items(), coded.tolist(), strict=True):
-        light = bool(_ink(grey, "auto")[0, 0] != grey[0, 0])  # inverted, hence on light paper
+        light = bool(to_ink(grey)[0, 0] != grey[0, 0])  # inverted, hence on light paper
         rows.append([name, *grey.shape, 1 + light if drawn else 0])
     pixels = b"".join(
         grey.tobytes() for grey, drawn in zip(glyphs.values(), coded, strict=True) if not drawn

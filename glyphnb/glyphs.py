@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['GLYPH_SETS', 'PROVENANCE', 'to_float', 'to_uint8', 'GlyphSet', 'find_fonts', 'can_draw', 'split_letters', 'sha256',
            'describe_font', 'fit_square', 'render_glyphs', 'write_provenance', 'read_provenance', 'save_glyphs',
-           'write_images', 'load_image', 'get_pixel', 'list_images', 'read_folder', 'change_image_background',
+           'write_images', 'load_image', 'get_pixel', 'to_ink', 'list_images', 'read_folder', 'change_image_background',
            'read_labels', 'load_data']
 
 # %% ../nbs/01_glyphs.ipynb #imports
@@ -16,7 +16,7 @@ import tempfile
 import unicodedata
 import warnings
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import matplotlib
@@ -365,7 +365,9 @@ def read_provenance(
         records = json.loads(Path(dir_path, PROVENANCE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    ours = isinstance(records, list) and all("glyphnb" in record for record in records)
+    ours = isinstance(records, list) and all(
+        isinstance(record, dict) and "glyphnb" in record for record in records
+    )
     return records if ours else []
 
 
@@ -481,8 +483,11 @@ def get_pixel(
     return image.getpixel((i, j)) if 0 <= i < width and 0 <= j < height else None
 
 # %% ../nbs/01_glyphs.ipynb #ink
-def _ink(grey: np.ndarray, paper: str) -> np.ndarray:
-    "Grey levels as ink: inverted when the paper is light."
+def to_ink(
+    grey: np.ndarray,  # `(height, width)` uint8 grey levels
+    paper: str = "auto",  # Tone of the paper: "white", "black", or as the border tells
+) -> np.ndarray:  # `(height, width)` uint8, 0 paper, 255 ink
+    "Turn grey levels into ink: inverted when the paper is light. Raises `ValueError` for other tones."
     if paper not in ("auto", "white", "black"):
         raise ValueError(f"`paper` must be 'auto', 'white' or 'black', got {paper!r}")
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
@@ -551,7 +556,7 @@ def read_folder(
             warnings.warn(f"skipped {error}", stacklevel=2)
             continue
         read += 1
-        yield path, _ink(grey, paper)
+        yield path, to_ink(grey, paper)
     if not read:
         raise ValueError(f"{dir_path}: expected images, found none that can be read")
 
@@ -586,12 +591,35 @@ def change_image_background(
     write_provenance(converted_path, **call, files=sources, sources=before)
     return written
 
+# %% ../nbs/01_glyphs.ipynb #recorded
+def _recorded(records) -> dict:
+    "Letter and face of each file, by its name, as far as a provenance tells them."
+    told = {}
+    for record in records:
+        before = record.get("sources")
+        before = _recorded(before) if isinstance(before, list) else {}
+        for name, entry in record.get("files", {}).items():
+            if isinstance(entry, dict):
+                own = (entry["letter"], entry["face"]) if "letter" in entry else None
+                told[name] = own or before.get(entry.get("file"))
+    return {name: labels for name, labels in told.items() if labels}
+
+
+@lru_cache(maxsize=8)
+def _labels(folder: Path, changed: int) -> dict:
+    "The same for a folder, read once for all of its files, and again when its provenance changes."
+    return _recorded(read_provenance(folder))
+
 # %% ../nbs/01_glyphs.ipynb #load-data
 def read_labels(
     path: Path,  # File in it, or in a subfolder of it
     folder: Path,  # Folder of images
 ) -> tuple[str, str]:  # Letter and face
-    "Tell the letter and the face of a file from its name and place."
+    "Tell the letter and the face of a file from the folder's provenance, or from its name and place."
+    record = path.parent / PROVENANCE
+    told = _labels(path.parent, record.stat().st_mtime_ns) if record.is_file() else {}
+    if path.name in told:
+        return told[path.name]
     copy = re.fullmatch(r"(.+?)_original_(.+)\.\w+_(?:\d+|[0-9a-f-]{36})", path.stem)
     if copy:
         return copy[2], copy[1]

@@ -12,7 +12,7 @@ from PIL import Image, features
 
 from glyphnb import glyphs
 from glyphnb.augment import Stream, augment, make_dataset
-from glyphnb.cli import main
+from glyphnb.cli import _given, main
 from glyphnb.glyphs import (
     GLYPH_SETS,
     GlyphSet,
@@ -328,3 +328,35 @@ def test_letters_are_drawn_by_command(tmp_path, capsys):
     assert len(load_data(out)) == 8 and len(read_provenance(out)) == 1
     assert main([*words, "--font", "all"]) == 2
     assert "has no glyph for а б в г" in capsys.readouterr().err
+
+
+def test_labels_survive_two_folders_and_follow_a_changed_record(tmp_path):
+    drawn = render_glyphs("ab", ["DejaVu Sans", "STIX"], size=20)
+    save_glyphs(drawn, tmp_path / "scans")
+    change_image_background(tmp_path / "scans", tmp_path / "ink")
+    for folder in ("scans", "ink"):
+        read = load_data(tmp_path / folder, size=20)
+        assert read.letters.tolist() == ["a", "b", "a", "b"]
+        assert read.faces.tolist() == drawn.faces.tolist()
+    save_glyphs(render_glyphs("c", size=20), tmp_path / "scans", stem="more")
+    Image.new("L", (20, 20), 255).save(tmp_path / "scans" / "z.png")  # of no record
+    read = load_data(tmp_path / "scans", size=20)
+    assert dict(zip(read.letters, read.faces, strict=True))["c"] == "DejaVu Sans"
+    assert (read.letters[-1], read.faces[-1]) == ("z", "scans")
+    (tmp_path / "scans" / "provenance.json").write_text("[3]")  # somebody else's
+    assert load_data(tmp_path / "scans", size=20).letters[0] == "more_0"
+
+
+def test_a_folder_of_drawn_letters_goes_into_every_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["letters", "--letters", "ABX", "--size", "320", "--out", "drawn"]) == 0
+    known, _, name, _ = _given(None, "drawn", "AX", None)
+    assert (known.letters.tolist(), name) == (["A", "X"], "latin")
+    assert main(["tint", "drawn", "--out", "one"]) == 0
+    monkeypatch.chdir("/")
+    assert (
+        main(["tint", str(tmp_path / "drawn" / "original_0.png"), "--out", str(tmp_path / "two")])
+        == 0
+    )
+    first = [Image.open(tmp_path / out / "original_0.png").tobytes() for out in ("one", "two")]
+    assert first[0] == first[1]  # its hues are those of the letter A
