@@ -118,7 +118,7 @@ def _check(latent_dim, arch, shape):
 
 def build_encoder(
     latent_dim: int = 128,  # Numbers in a code
-    arch: str = "dense",  # "dense" is fast, "conv" better on unseen letters, "article" its own
+    arch: str = "dense",  # "dense" is fast, "conv" better on unseen faces, "article" its own
     shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
     variational: bool = False,  # Two numbers per latent axis: mean and log-variance
 ) -> keras.Model:  # Images `(n, *shape)` to `(n, latent_dim)`, or to `(n, 2 * latent_dim)`
@@ -130,7 +130,7 @@ def build_encoder(
 
 def build_decoder(
     latent_dim: int = 128,  # Numbers in a code
-    arch: str = "dense",  # "dense" is fast, "conv" better on unseen letters, "article" its own
+    arch: str = "dense",  # "dense" is fast, "conv" better on unseen faces, "article" its own
     shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
     variational: bool = False,  # The decoder that belongs to a variational encoder
 ) -> keras.Model:  # Codes `(n, latent_dim)` to images `(n, *shape)` in [0, 1]
@@ -154,7 +154,7 @@ class Autoencoder(keras.Model):
     def __init__(
         self,
         latent_dim: int = 128,  # Numbers in a code
-        arch: str = "dense",  # "dense" is fast, "conv" better on unseen letters, "article" its own
+        arch: str = "dense",  # "dense" is fast, "conv" better on unseen faces, "article" its own
         shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
         corrupt: keras.Layer | None = None,  # Applied to the input in training
         **kwargs,
