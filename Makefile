@@ -51,7 +51,7 @@ weights: .venv/ready  ## Train the shipped model again, and film it for the READ
 	python -c 'from glyphnb.vae import pretrain; pretrain("glyphnb/static/vae.npz")'
 	glyphnb morph ف ي --steps 40 --out nbs/morph.gif
 
-bench: .venv/ready  ## Every claim of speed, measured here: an hour, or five minutes with QUICK=1
+bench: .venv/ready  ## Every claim of speed, measured here: an hour and a quarter, or five minutes with QUICK=1
 	TQDM_DISABLE=1 python benchmarks/bench.py $(if $(QUICK),--quick) --json benchmarks/results.json
 
 lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
