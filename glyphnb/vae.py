@@ -15,7 +15,8 @@ import numpy as np
 from keras import ops
 
 from .autoencoder import Autoencoder, bernoulli_nll, train
-from .elbo import Sampling, continuous_bernoulli_nll, gaussian_nll, kl_divergence
+from .elbo import Sampling, kl_divergence
+from .pixels import continuous_bernoulli_nll, gaussian_nll
 
 # %% ../nbs/07_vae.ipynb #objective
 def _objective(nll, rate, samples=1, beta=1.0, free_bits=0.0, capacity=None):

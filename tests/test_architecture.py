@@ -12,7 +12,7 @@ PACKAGE = ROOT / "glyphnb"
 LAYERS = [
     {"exercises", "glyphs", "pictures"},
     {"augment", "autoencoder", "compress", "denoise", "film", "latent", "scan"},
-    {"applications", "elbo", "morph"},
+    {"applications", "elbo", "morph", "pixels"},
     {"roads", "vae"},
     {"likelihood"},
     {"fonts", "objectives"},

@@ -9,7 +9,7 @@ from keras import ops
 from scipy import special, stats
 
 from glyphnb.autoencoder import bernoulli_nll, pixel_entropy
-from glyphnb.elbo import effective_beta, kl_divergence, sample_z, vae_loss
+from glyphnb.elbo import kl_divergence, sample_z, vae_loss
 from glyphnb.likelihood import (
     _log_mean_exp,
     active_units,
@@ -18,6 +18,7 @@ from glyphnb.likelihood import (
     log_joint,
     log_likelihood,
 )
+from glyphnb.pixels import effective_beta
 from glyphnb.vae import VAE
 
 
@@ -93,11 +94,68 @@ def test_beta_weighs_the_divergence_and_nothing_else(images):
     np.testing.assert_allclose([second - first, third - second], known, rtol=1e-5)
 
 
+def gaussian_kl(m0, S0, m1, S1):
+    "Divergence of any two Gaussians, tilted or not."
+    gap, inverse = m1 - m0, np.linalg.inv(S1)
+    log_det = np.linalg.slogdet(S1)[1] - np.linalg.slogdet(S0)[1]
+    return 0.5 * (np.trace(inverse @ S0) + gap @ inverse @ gap - len(gap) + log_det)
+
+
+def test_the_divergence_is_a_case_of_the_general_one_in_any_coordinates():
+    rng = np.random.default_rng(0)
+    mean, log_var = rng.normal(size=(2, 3))
+    ours = float(kl_divergence(mean[None], log_var[None])[0])
+    cloud, prior = (mean, np.diag(np.exp(log_var))), (np.zeros(3), np.eye(3))
+    np.testing.assert_allclose(gaussian_kl(*cloud, *prior), ours, rtol=1e-6)
+    A, shift = rng.normal(size=(3, 3)), rng.normal(size=3)
+    moved = [part for m, S in (cloud, prior) for part in (A @ m + shift, A @ S @ A.T)]
+    np.testing.assert_allclose(gaussian_kl(*moved), ours, rtol=1e-6)
+
+
+def test_the_slopes_of_the_bound_of_a_line_with_noise():
+    "The slopes that chapter 06 displays, against differences of an integrated bound."
+    w, s, x, m, v, h = 2.0, 1.0, 3.0, 0.5, 0.64, 1e-4
+    nodes, weights = np.polynomial.hermite_e.hermegauss(20)
+
+    def elbo(mean, var):
+        pixels = stats.norm.logpdf(x, w * (mean + var**0.5 * nodes), s) @ weights / weights.sum()
+        return pixels - float(kl_divergence(np.array([[mean]]), np.log([[var]]))[0])
+
+    by_mean = (elbo(m + h, v) - elbo(m - h, v)) / (2 * h)
+    by_log_var = (elbo(m, v * np.exp(h)) - elbo(m, v * np.exp(-h))) / (2 * h)
+    np.testing.assert_allclose(by_mean, w * (x - w * m) / s**2 - m, rtol=1e-5)
+    np.testing.assert_allclose(by_log_var, 0.5 * (1 - v * (1 + w**2 / s**2)), rtol=1e-5)
+
+
+def test_keras_own_cross_entropy_is_a_mean_over_pixels():
+    images = np.random.default_rng(0).random((5, 64, 64, 1)).astype("float32")
+    by_keras = keras.losses.binary_crossentropy(images, 0 * images + 0.5)
+    mean, total = (
+        np.mean(ops.convert_to_numpy(x)) for x in (by_keras, bernoulli_nll(images, 0 * images))
+    )
+    np.testing.assert_allclose(total / mean, 64 * 64, rtol=1e-4)
+    assert effective_beta((64, 64, 1), 2, reconstruction="mean") == 64 * 64
+
+
 def test_a_mean_over_coloured_pixels_counts_the_channels():
     assert effective_beta((4, 5, 3), 2, reconstruction="mean") == 60
     assert effective_beta((4, 5, 3), 2, reconstruction="channel mean") == 3
     assert effective_beta((4, 5, 3), 2, kl="mean") == 0.5
     assert effective_beta((4, 5, 3), 2, reconstruction_weight=4.0, kl_weight=2.0) == 0.5
+
+
+@pytest.mark.parametrize(
+    "name, latent_dim, options",
+    [
+        ("reconstruction", 2, {"reconstruction": "average"}),
+        ("kl_weight", 2, {"kl_weight": 0}),
+        ("latent_dim", 0, {}),
+        ("batch_size", 2, {"kl_batch": "sum"}),
+    ],
+)
+def test_the_accountant_names_what_is_wrong(name, latent_dim, options):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        effective_beta((64, 64, 1), latent_dim, **options)
 
 
 def test_a_mean_of_exponentials_survives_any_size():
