@@ -1017,7 +1017,8 @@ def _findings(vae, images, k, seed, known):
     import numpy as np
 
     from glyphnb.autoencoder import bernoulli_nll, pixel_entropy
-    from glyphnb.likelihood import active_units, kl_per_dimension, log_likelihood
+    from glyphnb.doubts import active_units, kl_per_dimension
+    from glyphnb.likelihood import log_likelihood
 
     vae.compile()
     loss, nll, kl = (
@@ -1070,8 +1071,8 @@ def _doubts(vae, images, seed, known):
     "Yield what samples of the prior have to do with images, and with those that were learned from."
     import numpy as np
 
+    from glyphnb.doubts import nearest_image, uncovered
     from glyphnb.latent import sample_glyphs
-    from glyphnb.likelihood import nearest_image, uncovered
 
     of_prior = np.random.default_rng(seed).normal(size=(500, vae.latent_dim)).astype("float32")
     some, others = images[::2], images[1::2]  # the others tell what is usual

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from .autoencoder import train
-from .likelihood import active_units, log_likelihood
+from .doubts import active_units
+from .likelihood import log_likelihood
 from .vae import VAE, CyclicalWarmUp
 
 # %% ../nbs/15_objectives.ipynb #compare-objectives

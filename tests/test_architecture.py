@@ -15,6 +15,7 @@ LAYERS = [
     {"applications", "elbo", "morph", "pixels"},
     {"roads", "vae"},
     {"likelihood"},
+    {"doubts"},
     {"fonts", "objectives"},
     {"cli"},
 ]

@@ -9,12 +9,11 @@ from keras import ops
 from scipy import special, stats
 
 from glyphnb.autoencoder import bernoulli_nll, pixel_entropy
+from glyphnb.doubts import active_units, kl_per_dimension
 from glyphnb.elbo import kl_divergence, sample_z, vae_loss
 from glyphnb.likelihood import (
     _log_mean_exp,
-    active_units,
     exact_log_likelihood,
-    kl_per_dimension,
     log_joint,
     log_likelihood,
 )
