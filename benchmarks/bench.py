@@ -3,9 +3,9 @@
 Usage: python benchmarks/bench.py [--quick] [--only WORD] [--runs N] [--json FILE]
 
 The article's recipe is trained to its end on 10,000 images, twice, so the whole table takes an
-hour and a quarter on two cores. `--quick` takes five minutes: one pair a row, the training of a twentieth of
-the images, whose ratios are those of small data, and none of the rows that ask for equal time or
-for unseen typefaces.
+hour and a quarter on two cores. `--quick` takes five minutes: one pair a row, the training of a
+twentieth of the images, whose ratios are those of small data, and none of the rows that ask for
+equal time or for unseen typefaces. Rows for a graphics card come last, if Keras has one.
 """
 
 import argparse
