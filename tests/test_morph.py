@@ -331,7 +331,8 @@ class TestTours:
             return np.stack([np.exp(1.1 * x), np.exp(1.1 * x) * y], axis=1).reshape(-1, 1, 2, 1)
 
         steps = step_lengths(stretched, tour(stops, stretched, 100, path)[0])
-        assert steps.max() / steps.mean() < 1.15 and steps.min() / steps.mean() > 0.8
+        # The road itself is walked steadily: only at a sharp turn is the way across a step shorter.
+        assert steps.max() / steps.mean() < 1.05 and np.quantile(steps, 0.05) / steps.mean() > 0.75
         uneven = step_lengths(stretched, tour(stops, stretched, 100, path, even=False)[0])
         assert steps.std() <= uneven.std() + 1e-9
 
@@ -608,6 +609,9 @@ class TestOwnModels:
     def test_letters_in_a_folder_by_their_file_names(self, here, model, capsys):
         save_glyphs(render_glyphs("xyz", size=90), here / "scans", stem="hand")
         words = ("--model", model, "--images", "scans", "--steps", 5)
+        assert morph("xz", *words) == 0  # as the folder's own record has it
+        assert "x z" in capsys.readouterr().out
+        (here / "scans" / "provenance.json").unlink()
         assert morph("hand_0", "hand_2", *words, "--road", "geodesic") == 0
         assert "hand_0 hand_2" in capsys.readouterr().out
         assert morph("hand_0", "hand_7", *words) == 2
