@@ -258,13 +258,16 @@ def _resample(ink: np.ndarray, changed: np.ndarray, matrices: np.ndarray) -> np.
             image = Image.fromarray(ink[i])
             ink[i] = image.transform(image.size, method, coefficients[i].tolist(), filter)
 
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(draw, np.array_split(np.flatnonzero(changed), 16)))
+    some = np.flatnonzero(changed)
+    with ThreadPoolExecutor() as pool:  # a hundred at a time: a thread has its price
+        list(pool.map(draw, np.array_split(some, max(len(some) // 100, 1))))
     return ink
 
 
 def _fit(ink, size: int) -> np.ndarray:
     "Fit each original into a square, `(n, size, size)` uint8."
+    if ink.shape[1:] == (size, size):
+        return ink
     with ThreadPoolExecutor() as pool:
         return np.stack(list(pool.map(partial(fit_square, size=size), ink)))
 
