@@ -1,7 +1,8 @@
 # Every command sets itself up: a virtual environment in .venv, with the pinned set of packages.
 PYTHON ?= python3
 BIN := .venv/bin
-CHAPTERS := $(sort $(wildcard nbs/*.ipynb))
+# In the order of reading, which is that of their names; `make chapters CHAPTERS=nbs/3_vae/31_vae.ipynb` runs one.
+CHAPTERS := $(sort $(wildcard nbs/*.ipynb nbs/*/*.ipynb))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests and chapters run without bars, without a graphics card, and without asking for a browser.
 QUIET := TQDM_DISABLE=1 CUDA_VISIBLE_DEVICES=-1
@@ -23,20 +24,20 @@ demo: .venv/ready  ## Letters to models, pictures and a film, in glyphnb-demo/
 	@glyphnb demo
 
 test: .venv/ready  ## Everything that CI runs
-	@tests/run
+	@tools/run
 
 lab: .venv/ready  ## JupyterLab on the chapters
 	jupyter lab nbs
 
 fix: .venv/ready  ## Format, clean, export, README: rewrites files, and a second time changes nothing
-	ruff check --quiet --fix nbs tests benchmarks setup.py
-	ruff format --quiet nbs tests benchmarks setup.py
+	ruff check --quiet --fix nbs tests benchmarks tools setup.py
+	ruff format --quiet nbs tests benchmarks tools setup.py
 	nbdev_clean
 	nbdev_export
 	@$(MAKE) --no-print-directory readme
 
 readme: .venv/ready  ## README.md from nbs/index.ipynb, without Quarto
-	@tests/readme README.md
+	@tools/readme README.md
 
 chapters: .venv/ready  ## Run every chapter in a fresh kernel, in place, and clean it
 	@for chapter in $(CHAPTERS); do \
@@ -48,14 +49,14 @@ chapters: .venv/ready  ## Run every chapter in a fresh kernel, in place, and cle
 	nbdev_clean
 
 weights: .venv/ready  ## Train the shipped model again, and film it for the README
-	python -c 'from glyphnb.vae import pretrain; pretrain("glyphnb/static/vae.npz")'
+	python -c 'from glyphnb.vae.pretrained import pretrain; pretrain("glyphnb/static/vae.npz")'
 	glyphnb morph ف ي --steps 40 --out nbs/morph.gif
 
 bench: .venv/ready  ## Every claim of speed, measured here: an hour and a quarter, or five minutes with QUICK=1
 	TQDM_DISABLE=1 python benchmarks/bench.py $(if $(QUICK),--quick,--json benchmarks/results.json)
 
 lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
-	tests/lock constraints.txt
+	tools/lock constraints.txt
 
 clean:  ## Remove the environment and what was built
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -3,7 +3,7 @@
 from configparser import ConfigParser
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
@@ -29,8 +29,8 @@ setup(
         "Natural Language :: English",
         *(f"Programming Language :: Python :: 3.{m}" for m in range(minor[0], minor[1] + 1)),
     ],
-    packages=["glyphnb"],
-    package_data={"glyphnb": ["static/*"]},
+    packages=find_packages(include=["glyphnb", "glyphnb.*"]),
+    package_data={"glyphnb": ["static/*", "*.pyi", "py.typed"]},
     python_requires=f">=3.{minor[0]},<3.{minor[1] + 1}",
     install_requires=facts["requirements"].split(),
     extras_require={"dev": facts["dev_requirements"].split()},

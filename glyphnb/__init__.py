@@ -2,6 +2,8 @@
 
 import os
 
+import lazy_loader
+
 __version__ = "0.1.0"
 
 # TensorFlow reads these once, while it loads, so they are set before any module can import it.
@@ -11,6 +13,9 @@ _WISHES = {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 _CHOSEN_BY = {name: "user" if name in os.environ else "glyphnb" for name in _WISHES}
 for _name, _value in _WISHES.items():
     os.environ.setdefault(_name, _value)
+
+# `from glyphnb import VAE` loads a name from the module that `__init__.pyi` names, and nothing before.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def settings() -> dict[str, str]:
