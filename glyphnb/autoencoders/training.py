@@ -8,6 +8,7 @@ __all__ = ['one_cycle', 'Batches', 'as_batches', 'train']
 # %% ../../nbs/2_autoencoders/22_training.ipynb #imports
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def train(
     others = [*callbacks]
     if log_dir is not None:
         others.insert(0, keras.callbacks.TensorBoard(str(log_dir)))
-    if progress:
+    if progress and not os.environ.get("TQDM_DISABLE"):  # which bars in notebooks overlook
         others.append(TqdmCallback(verbose=0, desc=model.name, leave=False))
     folder = None if checkpoint is None else Path(checkpoint)
     recipe = {"steps": steps, "epochs": epochs, "learning_rate": learning_rate, "seed": seed}

@@ -137,8 +137,10 @@ class Rotate(Distortion):
 
     amount: tuple[float, float] = (-5.0, 10.0)
 
-    def draw(self, rng, n):  # each direction half of the time, as Augmentor has it
-        return np.take(self.amount, rng.integers(0, 2, n)) * rng.random(n)
+    def draw(self, rng, n):
+        if self.amount[0] < 0 < self.amount[1]:  # each direction equally often, as in Augmentor
+            return np.take(self.amount, rng.integers(0, 2, n)) * rng.random(n)
+        return super().draw(rng, n)
 
     def matrices(self, amounts, size):
         cos, sin = np.cos(np.radians(amounts)), np.sin(np.radians(amounts))

@@ -104,7 +104,8 @@ def results_folder(
 
     Files that glyphnb did not write stay. Raises, before the block runs, `FileExistsError` when `out`
     holds only such files, results of another command or results that were changed since, or when another
-    process is writing to it; and `GlyphnbError` when the list of the last run's files is damaged.
+    process is writing to it; and `GlyphnbError` when the list of the last run's files is damaged. Raises
+    `FileExistsError` at the end of the block for a result with the name of a file that glyphnb did not write.
     """
     named, out = Path(out), Path(out).resolve()
     if out.exists() and not out.is_dir():
@@ -130,6 +131,7 @@ def results_folder(
             (staging / "new").mkdir()
             yield staging / "new"
             files = {p.relative_to(staging / "new").as_posix(): p for p in _files(staging / "new")}
+            _check_own_files(named, files)
             record = {"glyphnb": glyphnb.__version__, "command": command}
             record["files"] = {name: sha256(path) for name, path in files.items()}
             (staging / "new" / RECORD).write_text(json.dumps(record, indent=0), encoding="utf-8")
@@ -139,6 +141,15 @@ def results_folder(
     finally:
         lock.release()
         Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def _check_own_files(out: Path, files):
+    "Refuse results under the name of a file that glyphnb did not write."
+    for name in files:
+        if os.path.lexists(out / name) and name not in _recorded_files(out):
+            raise FileExistsError(
+                f"{out / name} is there already, and glyphnb did not write it; choose another"
+            )
 
 
 def _files(folder: Path) -> list[Path]:
@@ -183,7 +194,7 @@ def _recorded_files(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        files = dict(json.loads(path.read_text(encoding="utf-8"))["files"].items())
         for name in files:
             inside = (folder / name).resolve().is_relative_to(folder.resolve())
             if not inside or Path(name).is_absolute() or ".." in Path(name).parts:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['load_image', 'get_pixel', 'to_ink', 'is_visible', 'list_images', 'read_folder', 'change_image_background',
-           'adopt_images', 'read_labels', 'load_data', 'prepare_letters', 'read_greys']
+           'read_labels', 'load_data', 'adopt_images', 'prepare_letters', 'read_greys']
 
 # %% ../../nbs/1_letters/13_folders.ipynb #imports
 import re
@@ -190,30 +190,6 @@ def change_image_background(
     write_provenance(converted_path, **call, files=sources, sources=before)
     return written
 
-# %% ../../nbs/1_letters/13_folders.ipynb #adopt-images
-def adopt_images(
-    dir_path: str | Path,  # Folder of images, or of sub-folders of images
-    out: str | Path,  # Folder for the results, made if it is not there
-    skip_unreadable: bool = False,  # Warn about files that are not images instead of raising
-) -> list[Path]:  # The written files: `original_0.png`, `original_1.png`, …
-    """Copy a folder of images of any kind as dark letters on light paper, with their labels on record.
-
-    Raises `FileNotFoundError`, or `GlyphnbError` naming a file that is not an image.
-    """
-    files = {}
-
-    def named():
-        for number, (path, ink) in enumerate(read_folder(dir_path, "auto", skip_unreadable)):
-            letter, face = read_labels(path, Path(dir_path))
-            source = {"file": path.name, "sha256": sha256(path)}
-            files[f"original_{number}.png"] = {"letter": letter, "face": face, **source}
-            yield f"original_{number}.png", 255 - ink
-
-    check_provenance(out)
-    written = write_images(out, named())
-    write_provenance(out, call="adopt_images", files=files, sources=read_provenance(dir_path))
-    return written
-
 # %% ../../nbs/1_letters/13_folders.ipynb #recorded
 def _recorded_labels(records) -> dict[str, tuple[str, str]]:
     "Letter and face of each file, by its name, as far as a provenance tells them."
@@ -285,6 +261,30 @@ def load_data(
         origins |= _recorded_origins(read_provenance(place))
     origins = {face: origins[face] for face in dict.fromkeys(faces) if face in origins}
     return GlyphSet(np.stack([ink for _, ink in fitted]), letters, faces, origins)
+
+# %% ../../nbs/1_letters/13_folders.ipynb #adopt-images
+def adopt_images(
+    dir_path: str | Path,  # Folder of images, or of sub-folders of images
+    out: str | Path,  # Folder for the results, made if it is not there
+    skip_unreadable: bool = False,  # Warn about files that are not images instead of raising
+) -> list[Path]:  # The written files: `original_0.png`, `original_1.png`, …
+    """Copy a folder of images of any kind as dark letters on light paper, with their labels on record.
+
+    Raises `FileNotFoundError`, or `GlyphnbError` naming a file that is not an image.
+    """
+    files = {}
+
+    def named():
+        for number, (path, ink) in enumerate(read_folder(dir_path, "auto", skip_unreadable)):
+            letter, face = read_labels(path, Path(dir_path))
+            source = {"file": path.name, "sha256": sha256(path)}
+            files[f"original_{number}.png"] = {"letter": letter, "face": face, **source}
+            yield f"original_{number}.png", 255 - ink
+
+    check_provenance(out)
+    written = write_images(out, named())
+    write_provenance(out, call="adopt_images", files=files, sources=read_provenance(dir_path))
+    return written
 
 # %% ../../nbs/1_letters/13_folders.ipynb #prepare-letters
 def prepare_letters(

@@ -8,6 +8,7 @@ __all__ = ['find_fonts', 'font_family', 'can_draw', 'first_set', 'bundled_face',
 
 # %% ../../nbs/1_letters/11_typefaces.ipynb #imports
 import hashlib
+import io
 import warnings
 from functools import lru_cache
 from importlib.util import find_spec
@@ -58,9 +59,10 @@ def _characters(path: Path, changed: int) -> frozenset[int]:
 def _open_font(path: Path) -> TTFont:
     "Open a font file; of a collection, the first face."
     try:
+        data = io.BytesIO(path.read_bytes())  # so that no file stays open
         if path.suffix.lower() in (".ttc", ".otc"):
-            return TTCollection(path, lazy=True).fonts[0]
-        return TTFont(path, lazy=True)
+            return TTCollection(data, lazy=True).fonts[0]
+        return TTFont(data, lazy=True)
     except Exception as error:  # a damaged font may raise anything
         raise GlyphnbError(f"{path}: expected a TTF or OTF font, found something else") from error
 
@@ -167,6 +169,54 @@ def describe_font(
     described = {name: " ".join(text.split()) for name, text in texts.items() if text}
     return {"file": Path(path).name, "sha256": sha256(path), **described}
 
+# %% ../../nbs/1_letters/11_typefaces.ipynb #ink-box
+def _ink_box(letter: str, font: ImageFont.FreeTypeFont, anchor: str = "mm"):
+    "Draw one letter, cropped to its ink; and how far the ink begins above the middle of the paper."
+    side = int(3 * font.size)
+    canvas = Image.new("L", (side, side))
+    ImageDraw.Draw(canvas).text((side / 2, side / 2), letter, fill=255, font=font, anchor=anchor)
+    box = canvas.getbbox()
+    if box is None:
+        raise GlyphnbError(f"`letters`: {letter!r} leaves no ink on the paper")
+    return canvas.crop(box), side // 2 - box[1]
+
+# %% ../../nbs/1_letters/11_typefaces.ipynb #draw
+def _draw(letters: list[str], path: Path, size: int, align: str = "ink") -> list[np.ndarray]:
+    "Draw letters at the one font size that lets the largest fill 3/4 of the canvas."
+    anchor = "ms" if align == "baseline" else "mm"  # the middle of the paper is on the baseline
+    trial = ImageFont.truetype(str(path), size / 2)
+    boxes = [_ink_box(letter, trial, anchor) for letter in letters]
+    largest = max(max(box.size) for box, _ in boxes)
+    if align == "baseline":  # room for the tallest above it and the deepest below
+        deepest = max(box.height - above for box, above in boxes)
+        largest = max(largest, max(above for _, above in boxes) + deepest)
+    font = ImageFont.truetype(str(path), size / 2 * (0.75 * size) / largest)
+    boxes = [_ink_box(letter, font, anchor) for letter in letters]
+    tallest = max(above for _, above in boxes)
+    middle = (size - tallest - max(box.height - above for box, above in boxes)) // 2
+    drawn = []
+    for box, above in boxes:
+        canvas = Image.new("L", (size, size))
+        top = middle + tallest - above if align == "baseline" else (size - box.height) // 2
+        canvas.paste(box, ((size - box.width) // 2, top))
+        drawn.append(np.asarray(canvas))
+    return drawn
+
+# %% ../../nbs/1_letters/11_typefaces.ipynb #in-form
+def _in_form(letters: list[str], form: str | None) -> list[str]:
+    "Letters with the joiners that ask for a form; warn, or refuse, where they cannot be heard."
+    joiners = {None: "{}", "initial": "{}\u200d", "final": "\u200d{}", "medial": "\u200d{}\u200d"}
+    if form not in joiners:
+        raise GlyphnbError(f"`form` must be 'initial', 'medial', 'final' or None, got {form!r}")
+    shaped = [joiners[form].format(letter) for letter in letters]
+    needing = [letter for letter, drawn in zip(letters, shaped, strict=True) if len(drawn) > 1]
+    if needing and not features.check("raqm"):
+        lack = f"this Pillow has no libraqm, which shapes {' '.join(needing[:10])}"
+        if form:
+            raise GlyphnbError(f"`form`: {lack}")
+        warnings.warn(f"{lack}: marks may sit in the wrong place", GlyphnbWarning, stacklevel=3)
+    return shaped
+
 # %% ../../nbs/1_letters/11_typefaces.ipynb #render-glyphs
 def render_glyphs(
     letters: str = "arabic",  # A name in `GLYPH_SETS`, ranges such as "а-я", or a text
@@ -202,51 +252,3 @@ def render_glyphs(
         names += [name] * len(wanted)
         origins[name] = {"family": font_family(name), **describe_font(path)}
     return GlyphSet(np.stack(ink), wanted * (len(ink) // len(wanted)), names, origins)
-
-# %% ../../nbs/1_letters/11_typefaces.ipynb #in-form
-def _in_form(letters: list[str], form: str | None) -> list[str]:
-    "Letters with the joiners that ask for a form; warn, or refuse, where they cannot be heard."
-    joiners = {None: "{}", "initial": "{}\u200d", "final": "\u200d{}", "medial": "\u200d{}\u200d"}
-    if form not in joiners:
-        raise GlyphnbError(f"`form` must be 'initial', 'medial', 'final' or None, got {form!r}")
-    shaped = [joiners[form].format(letter) for letter in letters]
-    needing = [letter for letter, drawn in zip(letters, shaped, strict=True) if len(drawn) > 1]
-    if needing and not features.check("raqm"):
-        lack = f"this Pillow has no libraqm, which shapes {' '.join(needing[:10])}"
-        if form:
-            raise GlyphnbError(f"`form`: {lack}")
-        warnings.warn(f"{lack}: marks may sit in the wrong place", GlyphnbWarning, stacklevel=3)
-    return shaped
-
-# %% ../../nbs/1_letters/11_typefaces.ipynb #ink-box
-def _ink_box(letter: str, font: ImageFont.FreeTypeFont, anchor: str = "mm"):
-    "Draw one letter, cropped to its ink; and how far the ink begins above the middle of the paper."
-    side = int(3 * font.size)
-    canvas = Image.new("L", (side, side))
-    ImageDraw.Draw(canvas).text((side / 2, side / 2), letter, fill=255, font=font, anchor=anchor)
-    box = canvas.getbbox()
-    if box is None:
-        raise GlyphnbError(f"`letters`: {letter!r} leaves no ink on the paper")
-    return canvas.crop(box), side // 2 - box[1]
-
-# %% ../../nbs/1_letters/11_typefaces.ipynb #draw
-def _draw(letters: list[str], path: Path, size: int, align: str = "ink") -> list[np.ndarray]:
-    "Draw letters at the one font size that lets the largest fill 3/4 of the canvas."
-    anchor = "ms" if align == "baseline" else "mm"  # the middle of the paper is on the baseline
-    trial = ImageFont.truetype(str(path), size / 2)
-    boxes = [_ink_box(letter, trial, anchor) for letter in letters]
-    largest = max(max(box.size) for box, _ in boxes)
-    if align == "baseline":  # room for the tallest above it and the deepest below
-        deepest = max(box.height - above for box, above in boxes)
-        largest = max(largest, max(above for _, above in boxes) + deepest)
-    font = ImageFont.truetype(str(path), size / 2 * (0.75 * size) / largest)
-    boxes = [_ink_box(letter, font, anchor) for letter in letters]
-    tallest = max(above for _, above in boxes)
-    middle = (size - tallest - max(box.height - above for box, above in boxes)) // 2
-    drawn = []
-    for box, above in boxes:
-        canvas = Image.new("L", (size, size))
-        top = middle + tallest - above if align == "baseline" else (size - box.height) // 2
-        canvas.paste(box, ((size - box.width) // 2, top))
-        drawn.append(np.asarray(canvas))
-    return drawn

@@ -1,93 +1,29 @@
-"""Letters from typefaces, and folders of images of every kind, good and bad."""
+"""Folders of images of every kind, good and bad; labels that survive."""
 
-import string
 import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from glyphnb import glyphs
-from glyphnb.glyphs import (
-    GLYPH_SETS,
+from glyphnb.letters.files import save_glyphs
+from glyphnb.letters.folders import (
     change_image_background,
-    find_fonts,
-    fit_square,
     get_pixel,
     load_data,
     load_image,
-    render_glyphs,
-    save_glyphs,
-    to_float,
-    to_uint8,
+    prepare_letters,
+    read_greys,
+    read_labels,
 )
+from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.letters.typefaces import render_glyphs
 
 
 @pytest.fixture(scope="session")
 def letter():
     "Dark on light, 64 x 64, with grey edges."
     return 255 - render_glyphs("ج", size=64).ink[0]
-
-
-@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, max_side=8)))
-def test_doors_are_inverses(ink):
-    images = to_float(ink)
-    assert images.shape == (*ink.shape, 1) and images.dtype == np.float32
-    assert np.array_equal(to_uint8(images), ink)
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))
-@settings(max_examples=25, deadline=None)
-def test_fitting_keeps_the_aspect(height, width, size):
-    fitted = fit_square(np.full((height, width), 255, np.uint8), size)
-    assert fitted.shape == (size, size)
-    expected = min(height, width) / max(height, width)
-    assert abs((fitted / 255).mean() - expected) <= 0.5 / size + 1 / max(height, width) + 0.06
-
-
-def test_faces_and_sets():
-    assert len(find_fonts()) == 21 and all(path.is_file() for path in find_fonts().values())
-    assert len(GLYPH_SETS["arabic"]) == len(set(GLYPH_SETS["arabic"])) == 21
-    drawn = render_glyphs("latin", list(find_fonts()), size=32)
-    assert len(drawn) == 21 * 26 and set(drawn.letters) == set(string.ascii_uppercase)
-    assert len(set(drawn.sources)) == len(drawn)
-    assert len(set(drawn.families)) == 5
-
-
-def test_a_font_by_file_is_the_font_by_name():
-    by_name = render_glyphs("abc", "DejaVu Serif", size=40)
-    by_file = render_glyphs("abc", find_fonts()["DejaVu Serif"], size=40)
-    assert np.array_equal(by_name.ink, by_file.ink) and by_file.faces[0] == "DejaVuSerif"
-
-
-def test_combining_marks_stay_with_their_letter():
-    assert render_glyphs("e\u0301a", size=32).letters.tolist() == ["e\u0301", "a"]
-
-
-@pytest.mark.parametrize(
-    "letters, face, words",
-    [
-        ("中", "DejaVu Sans", ["中", "DejaVu Sans"]),
-        ("ب", "STIX", ["ب", "STIX"]),
-        ("", "DejaVu Sans", ["letters"]),
-        ("\u2800", "DejaVu Sans", ["no ink"]),
-    ],
-)
-def test_no_silent_boxes(letters, face, words):
-    with pytest.raises(ValueError) as error:
-        render_glyphs(letters, face)
-    assert all(word in str(error.value) for word in words)
-
-
-def test_a_font_file_that_is_none(tmp_path):
-    (tmp_path / "fake.ttf").write_bytes(b"not a font at all")
-    with pytest.raises(ValueError, match="fake.ttf"):
-        render_glyphs("a", tmp_path / "fake.ttf")
-    with pytest.raises(FileNotFoundError, match="absent.ttf"):
-        render_glyphs("a", tmp_path / "absent.ttf")
 
 
 def test_pixels():
@@ -224,23 +160,6 @@ def test_only_bad_files(tmp_path):
         load_data(tmp_path, skip_unreadable=True)
 
 
-def test_nothing_of_the_users_is_replaced(tmp_path):
-    drawn = render_glyphs("ab", size=16)
-    save_glyphs(drawn, tmp_path / "in")
-    save_glyphs(drawn, tmp_path / "in")  # the same content: nothing to lose
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "original_1.png").write_bytes(b"precious")
-    for call in (
-        lambda: change_image_background(tmp_path / "in", tmp_path / "out"),
-        lambda: save_glyphs(drawn[::-1], tmp_path / "in"),
-    ):
-        with pytest.raises(FileExistsError, match="original_"):
-            call()
-    assert (tmp_path / "out" / "original_1.png").read_bytes() == b"precious"
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["original_1.png"]
-    assert np.array_equal(load_image(tmp_path / "in" / "original_0.png"), 255 - drawn.ink[0])
-
-
 def test_inverting_into_the_same_folder_is_refused(tmp_path):
     save_glyphs(render_glyphs("ab", size=16), tmp_path)
     with pytest.raises(FileExistsError):
@@ -254,19 +173,68 @@ def test_two_names_for_one_result(tmp_path):
         change_image_background(tmp_path, tmp_path / "out")
 
 
-def test_an_interrupted_write_leaves_nothing(tmp_path):
-    def interrupted():
-        yield "a.png", np.zeros((4, 4), np.uint8)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        glyphs.write_images(tmp_path / "out", interrupted())
-    assert not list(tmp_path.iterdir())
-
-
 def test_inversion_matches_the_pixel_loop(tmp_path, letter):
     Image.fromarray(letter).save(tmp_path / "a.png")
     change_image_background(tmp_path, tmp_path / "out")
     image = Image.open(tmp_path / "a.png")
     loop = [[255 - get_pixel(image, i, j) for i in range(64)] for j in range(64)]
     assert np.array_equal(load_image(tmp_path / "out" / "a.png"), loop)
+
+
+@pytest.mark.parametrize(
+    "name, letter",
+    [
+        ("03_ب.png", "ب"),
+        ("12_U+002F.png", "/"),
+        ("original_3.png", "original_3"),
+        ("2024_sunday.png", "2024_sunday"),
+        ("ب.png", "ب"),
+        ("7.png", "7"),
+    ],
+)
+def test_a_numbered_file_names_its_letter(tmp_path, name, letter):
+    assert read_labels(tmp_path / name, tmp_path) == (letter, tmp_path.name)
+
+
+def test_labels_survive_two_folders_and_follow_a_changed_record(tmp_path):
+    drawn = render_glyphs("ab", ["DejaVu Sans", "STIX"], size=20)
+    save_glyphs(drawn, tmp_path / "scans")
+    change_image_background(tmp_path / "scans", tmp_path / "ink")
+    for folder in ("scans", "ink"):
+        read = load_data(tmp_path / folder, size=20)
+        assert read.letters.tolist() == ["a", "b", "a", "b"]
+        assert read.faces.tolist() == drawn.faces.tolist()
+    save_glyphs(render_glyphs("c", size=20), tmp_path / "scans", stem="more")
+    Image.new("L", (20, 20), 255).save(tmp_path / "scans" / "z.png")  # of no record
+    read = load_data(tmp_path / "scans", size=20)
+    assert dict(zip(read.letters, read.faces, strict=True))["c"] == "DejaVu Sans"
+    assert (read.letters[-1], read.faces[-1]) == ("z", "scans")
+    (tmp_path / "scans" / "provenance.json").write_text("[3]")  # somebody else's
+    assert load_data(tmp_path / "scans", size=20).letters[0] == "more_0"
+
+
+def test_letters_take_the_way_of_a_scan_and_keep_their_labels(tmp_path):
+    drawn = render_glyphs("ab", ["DejaVu Sans", "STIX"], size=100)
+    one = prepare_letters(drawn, tmp_path / "one")
+    two = prepare_letters(tmp_path / "one" / "originals", tmp_path / "two")
+    for read in (one, two):
+        assert read.sources.tolist() == drawn.sources.tolist()
+        assert read.families.tolist() == ["DejaVu Sans"] * 2 + ["STIX"] * 2
+        assert read.origins["STIX"]["sha256"] == drawn.origins["STIX"]["sha256"]
+    assert np.array_equal(one.ink, two.ink) and one.ink.shape == (4, 64, 64)
+
+
+def test_greys_are_read_as_they_are_by_name(tmp_path, letter):
+    for name in ("b.bmp", "a.png"):
+        Image.fromarray(letter).save(tmp_path / name)
+    greys = read_greys(tmp_path)
+    assert list(greys) == ["a.png", "b.png"] and np.array_equal(greys["b.png"], letter)
+    assert list(read_greys(tmp_path / "b.bmp")) == ["b.png"]
+    Image.fromarray(letter).save(tmp_path / "a.bmp")
+    with pytest.raises(GlyphnbError, match=r"two files would both become a\.png"):
+        read_greys(tmp_path)
+    (tmp_path / "a.bmp").unlink()
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    Image.fromarray(letter).save(tmp_path / "deep" / "er" / "c.png")
+    with pytest.raises(GlyphnbError, match="pass .*er instead"):
+        read_greys(tmp_path)

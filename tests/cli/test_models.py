@@ -1,7 +1,6 @@
-"""The command line: fast help, one-line errors, nothing lost, results that repeat and open."""
+"""cli.models."""
 
 import html.parser
-import inspect
 import json
 import os
 import signal
@@ -15,10 +14,13 @@ import pytest
 from imageio_ffmpeg import count_frames_and_secs
 from PIL import Image
 
-from glyphnb import cli
-from glyphnb.glyphs import find_fonts, load_image, render_glyphs, save_glyphs
+from glyphnb.letters.files import save_glyphs
+from glyphnb.letters.folders import load_image
+from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
 GLYPHNB = str(Path(sys.executable).with_name("glyphnb"))
+
+
 FEW = ["--samples", "120"]
 
 
@@ -39,35 +41,6 @@ def fails_with_one_line(done, *words):
     assert len(lines) == 1 and lines[0].startswith("glyphnb: error: "), done.stderr
     for word in words:
         assert str(word) in lines[0]
-
-
-def test_help_is_fast_and_has_examples(tmp_path):
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        done = run("--help", cwd=tmp_path)
-        times.append(time.perf_counter() - start)
-    assert done.returncode == 0 and "examples:" in done.stdout
-    assert min(times) < 0.5
-    code = "import sys, glyphnb.cli; glyphnb.cli.make_parser(); print('numpy' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
-
-
-COMMANDS = [name.removeprefix("run_") for name in cli.__all__ if name.startswith("run_")]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_an_example_and_every_argument_of_the_function(command, capsys):
-    with pytest.raises(SystemExit) as done:
-        cli.main([command, "--help"])
-    text = capsys.readouterr().out
-    assert done.value.code == 0 and f"\n  glyphnb {command} " in text
-    own = {"letter_set": "--set", "k": "-k", "model": "MODEL" if command == "doctor" else "--model"}
-    for name, parameter in inspect.signature(getattr(cli, f"run_{command}")).parameters.items():
-        if parameter.default is not parameter.empty:  # without the others, nothing runs
-            assert own.get(name, f"--{name.replace('_', '-')}") in text
-        if isinstance(parameter.default, (str, int, float)) and parameter.default is not False:
-            assert f"(default: {parameter.default})" in " ".join(text.split())
 
 
 @pytest.fixture(scope="module")
@@ -189,55 +162,6 @@ def test_a_typeface_without_arabic(tmp_path):
     fails_with_one_line(done, "ج")
 
 
-@pytest.mark.parametrize(
-    "words, named",
-    [
-        (["--images", "absent"], "absent"),
-        (["--images", "empty"], "empty"),
-        (["--images", "file.txt"], "file.txt"),
-        (["--font", "file.txt"], "file.txt"),
-        (["--font", "absent.ttf"], "absent.ttf"),
-        (["--letters", "中"], "中"),
-        (["--letters", "a"], "letters"),
-        (["--samples", "5"], "samples"),
-        (["--images", "empty", "--letters", "ab"], "images"),
-        (["--out", "file.txt"], "file.txt"),
-        (["--out", "theirs"], "theirs"),
-        (["--out", "file.txt/inside"], "file.txt"),
-    ],
-)
-def test_bad_input_gets_one_line(tmp_path, words, named):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs" / "thesis.tex").write_text("years of work")
-    (tmp_path / "file.txt").write_text("text")
-    before = sorted(path.name for path in tmp_path.rglob("*"))
-    fails_with_one_line(run("demo", *words, cwd=tmp_path), named)
-    after = sorted(path.name for path in tmp_path.rglob("*"))
-    assert after == before
-    assert (tmp_path / "theirs" / "thesis.tex").read_text() == "years of work"
-
-
-def test_bad_usage_exits_with_2(tmp_path):
-    for words in ([], ["dance"], ["demo", "--samples", "many"]):
-        assert run(*words, cwd=tmp_path).returncode == 2
-
-
-def test_morph_from_the_shipped_model(tmp_path):
-    done = run("morph", "ج", "ق", "--steps", "12", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    with Image.open(tmp_path / "morph.gif") as film:
-        assert film.is_animated and film.size == (256, 256)
-    for words, named in (
-        (["ج", "Q"], "Q"),
-        (["ج", "ق", "--steps", "1"], "n_steps"),
-        (["ج", "ق", "--fps", "0"], "fps"),
-        (["ج", "ق", "--out", "film.avi"], "film.avi"),
-    ):
-        fails_with_one_line(run("morph", *words, cwd=tmp_path), named)
-    assert [path.name for path in tmp_path.iterdir()] == ["morph.gif"]
-
-
 def test_an_interrupt_leaves_nothing(tmp_path):
     process = subprocess.Popen(
         [GLYPHNB, "demo", "--out", "out"],
@@ -256,13 +180,6 @@ def test_an_interrupt_leaves_nothing(tmp_path):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
     assert not list(tmp_path.iterdir())
-
-
-def test_original_letters_can_be_saved_and_run(tmp_path):
-    "The folder that `save_glyphs` writes is one that `--images` reads."
-    save_glyphs(render_glyphs("abcde", size=80), tmp_path / "letters")
-    done = run("demo", "--images", "letters", "--out", "out", *FEW, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_doctor_writes_one_page_and_refuses_what_is_no_model(tmp_path):

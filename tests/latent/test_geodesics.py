@@ -1,0 +1,113 @@
+"""latent.geodesics."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glyphnb.latent.geodesics import geodesic
+from glyphnb.latent.morph import lerp
+from glyphnb.letters.typefaces import render_glyphs
+from glyphnb.vae.pretrained import NumpyVAE
+
+seeds = st.integers(0, 10**6)
+
+
+def network(seed, latent_dim, pixels=12):
+    "A smooth decoder with random weights."
+    rng = np.random.default_rng(seed)
+    first, last = rng.normal(size=(latent_dim, 16)), rng.normal(size=(16, pixels)) / 4
+
+    def decode(codes):
+        return (np.tanh(np.asarray(codes, "float64") @ first) @ last).reshape(-1, 3, 4, 1)
+
+    return decode
+
+
+def step_lengths(decode, codes):
+    return np.linalg.norm(np.diff(decode(codes).reshape(len(codes), -1), axis=0), axis=1)
+
+
+class TestGeodesics:
+    @given(seeds, st.integers(1, 4))
+    @settings(max_examples=25, deadline=None)
+    def test_the_energy_falls_and_the_road_gets_no_longer(self, seed, dim):
+        decode = network(seed, dim)
+        ends = np.random.default_rng(seed + 1).normal(size=(2, dim))
+        straight, _ = tour(ends, decode, 24)
+        tight, energies = pull_tight(straight, decode)
+        assert (np.diff(energies) < 0).all() and len(energies) <= 101
+        steps = step_lengths(decode, tight)
+        np.testing.assert_allclose((steps**2).sum(), energies[-1], rtol=1e-4)
+        np.testing.assert_allclose(tight[[0, -1]], straight[[0, -1]])
+        assert steps.sum() <= step_lengths(decode, straight).sum() * (1 + 1e-3)
+
+    @given(seeds, st.integers(1, 5))
+    @settings(max_examples=15, deadline=None)
+    def test_under_a_linear_decoder_it_is_the_straight_line(self, seed, dim):
+        rng = np.random.default_rng(seed)
+        matrix, ends = rng.normal(size=(dim, dim + 3)), rng.normal(size=(2, dim))
+        t = np.linspace(0, 1, 9)
+        found = geodesic(*ends, t, lambda z: z @ matrix.astype(z.dtype), n_points=12)
+        np.testing.assert_allclose(found, lerp(*ends, t), atol=1e-3)
+
+    @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0.3, 2))
+    @settings(max_examples=15, deadline=None)
+    def test_on_a_globe_it_is_the_great_circle(self, south, north, apart):
+        def globe(codes):
+            x, y = np.asarray(codes, "float64").T
+            return np.stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)], axis=1)
+
+        ends = np.array([[0, south], [apart, north]])
+        a, b = globe(ends)
+        found = geodesic(*ends, np.linspace(0, 1, 200), globe)
+        steps = np.linalg.norm(np.diff(globe(found), axis=0), axis=1)
+        np.testing.assert_allclose(steps.sum(), np.arccos(a @ b), rtol=1e-3)
+        assert steps.max() / steps.min() < 1.1  # at a steady pace
+
+    def test_a_bent_start_is_pulled_straight(self):
+        t = np.linspace(0, 1, 20)
+        bowed = np.stack([t, np.sin(np.pi * t)], axis=1)
+        tight, energies = pull_tight(bowed, lambda z: z)
+        np.testing.assert_allclose(tight, np.stack([t, 0 * t], axis=1), atol=2e-3)
+        assert energies[-1] == pytest.approx(1 / 19, rel=1e-3)  # length squared over steps
+
+    def test_a_decoder_that_ignores_the_code_moves_nothing(self):
+        codes = lerp(np.zeros(2), np.ones(2), np.linspace(0, 1, 5))
+        tight, energies = pull_tight(codes, lambda z: np.ones((len(z), 4)))
+        np.testing.assert_array_equal(tight, codes)
+        assert energies == [0.0]
+
+    def test_the_shipped_model(self):
+        vae, letters = NumpyVAE(), render_glyphs("arabic", size=64)
+        a, b = (vae.encode(letters.images[letters.letters == name])[0] for name in "سم")
+        codes = geodesic(a, b, np.linspace(0, 1, 200), vae.decode)
+        straight = lerp(a, b, np.linspace(0, 1, 200))
+        found, plain = (measure_road(c, vae.decode, letters.images) for c in (codes, straight))
+        assert found.length < 0.9 * plain.length and found.code_length > plain.code_length
+        np.testing.assert_allclose(codes[[0, -1]], [a, b], atol=1e-5)
+
+
+class TestMeasures:
+    @given(seeds, st.integers(1, 4), st.integers(3, 12))
+    @settings(max_examples=20, deadline=None)
+    def test_the_way_back_measures_the_same(self, seed, dim, n):
+        codes = np.random.default_rng(seed).normal(size=(n, dim))
+        decode = network(seed, dim)
+        known = decode(codes[:2] + 0.1)
+        there, back = (measure_road(c, decode, known) for c in (codes, codes[::-1]))
+        np.testing.assert_allclose(there, back, rtol=1e-6)
+        chord = np.linalg.norm(decode(codes[-1:]) - decode(codes[:1]))
+        assert there.length >= chord - 1e-5 and there.burst >= 1 - 1e-9 and there.stray >= 0
+
+    def test_known_numbers(self):
+        measured = measure_road([[0.0, 0], [3, 4], [3, 4.5]], lambda z: z, np.array([[3, 4]]))
+        length, code_length, burst, roughness, log_prior, stray = measured
+        assert (length, code_length, burst) == pytest.approx((5.5, 5.5, 5 / 2.75))
+        assert roughness == pytest.approx(3**2 + 3.5**2)
+        squares = (0 + 25 + 9 + 4.5**2) / 3
+        assert log_prior == pytest.approx(-squares / 2 - np.log(2 * np.pi))
+        assert stray == pytest.approx((5 + 0 + 0.5) / 3)
+
+    def test_without_letters_nothing_strays(self):
+        assert np.isnan(measure_road(np.zeros((3, 2)), network(0, 2)).stray)

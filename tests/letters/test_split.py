@@ -1,0 +1,79 @@
+"""No source on two sides, and streams that never repeat themselves and always repeat."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glyphnb.letters.augment import Elastic, Rotate
+from glyphnb.letters.folders import load_data
+from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.letters.split import Stream, make_dataset, save_dataset, split_by_source
+from glyphnb.letters.typefaces import render_glyphs
+
+
+@given(st.integers(0, 1000), st.sampled_from(["letters", "faces", "families"]))
+@settings(max_examples=20, deadline=None)
+def test_no_source_is_on_both_sides(seed, by):
+    glyphs = render_glyphs(
+        "ab12", ["DejaVu Sans", "DejaVu Sans Bold", "STIX", "STIX Bold"], size=16
+    )
+    known, unseen = split_by_source(glyphs, 0.3, by, seed)
+    assert len(known) + len(unseen) == len(glyphs) and len(known) and len(unseen)
+    assert not set(getattr(known, by)) & set(getattr(unseen, by))
+
+
+def test_a_set_that_cannot_be_split():
+    with pytest.raises(ValueError, match="at least 2 letters"):
+        make_dataset(render_glyphs("a", size=16), 100)
+
+
+def test_data_repeat_and_differ_by_seed():
+    glyphs = render_glyphs("abcdef", size=64)
+    one, two, other = (make_dataset(glyphs, 100, seed=s) for s in (1, 1, 2))
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a.ink, b.ink)
+        assert (a.letters == b.letters).all()
+    assert any((a.ink != b.ink).any() for a, b in zip(one, other, strict=True))
+
+
+@given(st.integers(1, 40), st.integers(1, 16), st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_a_stream_shows_each_letter_equally_often(shapes, n, batch_size, seed):
+    stream = Stream(shapes, n, batch_size, size=8, seed=seed)
+    batches = list(stream)
+    assert sum(map(len, batches)) == len(stream) == n
+    assert all(len(batch) == batch_size for batch in batches[:-1])
+    letters = np.concatenate([batch.letters for batch in batches])
+    assert sorted(letters) == sorted(stream.letters)
+
+
+def test_a_stream_never_repeats_and_always_repeats(shapes):
+    one, two = (Stream(shapes, 12, 5, 16, 3, [Elastic(), Rotate()]) for _ in range(2))
+    index = np.array([4, 1, 7])
+    first, second = one.draw(index, (0, 0)), one.draw(index, (0, 1))
+    assert np.array_equal(first.ink, two.draw(index, (0, 0)).ink)
+    assert not np.array_equal(first.ink, second.ink)
+    assert first.letters.tolist() == ["e", "b", "b"] and first.families.tolist() == ["Bars"] * 3
+    epochs = [[batch.letters.tolist() for batch in one] for _ in range(2)]
+    assert epochs[0] != epochs[1]  # another order
+    assert epochs == [[batch.letters.tolist() for batch in two] for _ in range(2)]
+    with pytest.raises(GlyphnbError, match="`n`"):
+        Stream(shapes, 0)
+
+
+def test_a_stream_takes_the_place_of_the_training_images(shapes):
+    data = make_dataset(shapes, 100, 16, stream=True, distortions=[Elastic(0.5)])
+    plain = make_dataset(shapes, 100, 16)
+    assert isinstance(data.train, Stream) and data.train.shape == (80, 16, 16, 1)
+    assert np.array_equal(data.fresh.ink, plain.fresh.ink)  # what is asked stays comparable
+    assert set(data.train.letters) == set(plain.train.letters)
+
+
+def test_a_saved_data_set_keeps_its_labels(shapes, tmp_path):
+    data = make_dataset(shapes, 50, 16)
+    save_dataset(data, tmp_path)
+    for name, part in data._asdict().items():
+        read = load_data(tmp_path / name, 16, paper="black")
+        assert np.array_equal(read.ink, part.ink)
+        assert read.sources.tolist() == part.sources.tolist()

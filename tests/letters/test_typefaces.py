@@ -1,0 +1,131 @@
+"""letters.typefaces."""
+
+import string
+
+import numpy as np
+import pytest
+from fontTools.ttLib import TTCollection, TTFont
+from PIL import features
+
+from glyphnb.letters.augment import augment
+from glyphnb.letters.glyphs import (
+    GLYPH_SETS,
+)
+from glyphnb.letters.typefaces import find_fonts, render_glyphs
+
+
+def test_faces_and_sets():
+    assert len(find_fonts()) == 21 and all(path.is_file() for path in find_fonts().values())
+    assert len(GLYPH_SETS["arabic"]) == len(set(GLYPH_SETS["arabic"])) == 21
+    drawn = render_glyphs("latin", list(find_fonts()), size=32)
+    assert len(drawn) == 21 * 26 and set(drawn.letters) == set(string.ascii_uppercase)
+    assert len(set(drawn.sources)) == len(drawn)
+    assert len(set(drawn.families)) == 5
+
+
+def test_a_font_by_file_is_the_font_by_name():
+    by_name = render_glyphs("abc", "DejaVu Serif", size=40)
+    by_file = render_glyphs("abc", find_fonts()["DejaVu Serif"], size=40)
+    assert np.array_equal(by_name.ink, by_file.ink) and by_file.faces[0] == "DejaVuSerif"
+
+
+def test_combining_marks_stay_with_their_letter():
+    assert render_glyphs("e\u0301a", size=32).letters.tolist() == ["e\u0301", "a"]
+
+
+@pytest.mark.parametrize(
+    "letters, face, words",
+    [
+        ("中", "DejaVu Sans", ["中", "DejaVu Sans"]),
+        ("ب", "STIX", ["ب", "STIX"]),
+        ("", "DejaVu Sans", ["letters"]),
+        ("\u2800", "DejaVu Sans", ["no ink"]),
+    ],
+)
+def test_no_silent_boxes(letters, face, words):
+    with pytest.raises(ValueError) as error:
+        render_glyphs(letters, face)
+    assert all(word in str(error.value) for word in words)
+
+
+def test_a_font_file_that_is_none(tmp_path):
+    (tmp_path / "fake.ttf").write_bytes(b"not a font at all")
+    with pytest.raises(ValueError, match="fake.ttf"):
+        render_glyphs("a", tmp_path / "fake.ttf")
+    with pytest.raises(FileNotFoundError, match="absent.ttf"):
+        render_glyphs("a", tmp_path / "absent.ttf")
+
+
+SANS = find_fonts()["DejaVu Sans"]
+
+
+def rows_of_ink(ink):
+    inked = np.flatnonzero(ink.any(axis=1))
+    return inked[0], inked[-1]
+
+
+def test_all_faces_by_name():
+    drawn = render_glyphs("ab", "all", size=16)
+    assert list(dict.fromkeys(drawn.faces)) == list(find_fonts()) and len(drawn) == 42
+    with pytest.raises(ValueError, match="Computer Modern has no glyph for б"):
+        render_glyphs("aб", "all", size=16)
+
+
+def test_what_a_face_lacks_is_named_briefly():
+    with pytest.raises(ValueError) as error:
+        render_glyphs("U+4E00-U+5000")
+    assert "一" in str(error.value) and "and 483 more" in str(error.value)
+
+
+def test_on_the_baseline_p_hangs_and_b_stands():
+    drawn = render_glyphs("bpx", size=200, align="baseline")
+    (b_top, b_foot), (p_top, p_foot), (x_top, x_foot) = map(rows_of_ink, drawn.ink)
+    assert abs(int(b_foot) - int(x_foot)) <= 2 and p_foot > b_foot + 20
+    assert abs(int(p_top) - int(x_top)) <= 3 and b_top < x_top - 20
+    assert b_top > 10 and p_foot < 190  # inside the margin
+    centred = render_glyphs("bpx", size=200)
+    for top, foot in map(rows_of_ink, centred.ink):
+        assert abs(int(top) + int(foot) - 199) <= 2
+
+
+def test_the_size_is_one_for_all_letters_of_a_face():
+    drawn = render_glyphs("xX", size=400, align="baseline")
+    heights = [foot - top for top, foot in map(rows_of_ink, drawn.ink)]
+    font = TTFont(SANS)["glyf"]
+    assert heights[0] / heights[1] == pytest.approx(font["x"].yMax / font["X"].yMax, abs=0.02)
+
+
+@pytest.mark.skipif(not features.check("raqm"), reason="this Pillow has no libraqm")
+def test_forms_are_those_that_unicode_has_for_them():
+    presented = {"initial": "\ufe91", "medial": "\ufe92", "final": "\ufe90"}  # beh
+    for form, character in presented.items():
+        asked, drawn = render_glyphs("ب", size=300, form=form), render_glyphs(character, size=300)
+        assert asked.letters.tolist() == ["ب"]
+        assert abs(asked.ink.astype(int) - drawn.ink).mean() < 1, form
+    with pytest.raises(ValueError, match="`form`"):
+        render_glyphs("ب", form="first")
+
+
+def test_without_libraqm_it_is_said(monkeypatch):
+    monkeypatch.setattr(features, "check", lambda name: False)
+    with pytest.warns(UserWarning, match="libraqm") as warned:
+        render_glyphs("e\u0301", size=20)
+    assert len(warned) == 1 and "\n" not in str(warned[0].message)
+    with pytest.raises(ValueError, match="libraqm"):
+        render_glyphs("ب", size=20, form="initial")
+    render_glyphs("abج", size=20)  # what needs no shaping needs no warning
+
+
+def test_a_collection_gives_its_first_face(tmp_path):
+    both = TTCollection()
+    both.fonts = [TTFont(SANS), TTFont(find_fonts()["DejaVu Serif"])]
+    both.save(tmp_path / "both.ttc")
+    assert np.array_equal(
+        render_glyphs("ab", tmp_path / "both.ttc", size=50).ink, render_glyphs("ab", size=50).ink
+    )
+
+
+def test_origins_follow_the_glyphs():
+    drawn = render_glyphs("ab", size=20)
+    for part in (drawn[:1], drawn[drawn.letters == "a"], augment(drawn, 4, 16)):
+        assert part.origins["DejaVu Sans"]["file"] == "DejaVuSans.ttf"
