@@ -78,3 +78,20 @@ def shipped():
     from glyphnb import load_pretrained
 
     return load_pretrained()
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    "Make a VAE of images of 2 x 3 pixels, with strong opinions and posteriors away from the prior."
+
+    def tiny(kind=None, **options):
+        from glyphnb import VAE
+
+        vae = (kind or VAE)(latent_dim=2, shape=(2, 3, 1), seed=3, **options)
+        for weight in vae.trainable_weights:
+            weight.assign(1.3 * weight)
+        vae.encoder.get_layer("z_mean").bias.assign([0.6, -0.4])
+        vae.encoder.get_layer("z_log_var").bias.assign([0.5, 1.0])
+        return vae
+
+    return tiny

@@ -23,7 +23,7 @@ def _article_encoder(shape, variational):
     for filters in (32, 64):
         x = layers.Conv2D(filters, 3, strides=2, activation="relu", **_SAME)(x)
         x = layers.BatchNormalization()(x) if variational else x
-    x = layers.Flatten()(x)
+    x = layers.Flatten("channels_last")(x)
     if variational:
         x = layers.BatchNormalization()(layers.Dense(16)(x))
     return images, x
@@ -47,7 +47,7 @@ _PAPER = keras.initializers.Constant(-3.0)  # the logit of 5 % ink
 
 def _dense_encoder(shape, variational):
     images = keras.Input(shape, name="images")
-    x = layers.Flatten()(images)
+    x = layers.Flatten("channels_last")(images)
     for units in (48, 64) if variational else (256,):
         x = layers.Dense(units, activation="gelu")(x)
     return images, x
@@ -65,7 +65,7 @@ def _conv_encoder(shape, variational):
     images = keras.Input(shape, name="images")
     x = layers.Conv2D(32, 4, strides=4, activation="gelu", **_SAME)(images)
     x = layers.Conv2D(32, 3, activation="gelu", **_SAME)(x)
-    return images, layers.Flatten()(x)
+    return images, layers.Flatten("channels_last")(x)
 
 
 def _conv_decoder(latent_dim, shape, variational):

@@ -50,11 +50,10 @@ class Batches(keras.utils.PyDataset):
     ):
         super().__init__()
         self.images, self.batch_size, self.seed = images, batch_size, seed
-        if isinstance(images, GlyphSet):
-            self.images = images.ink[..., None]
-        elif not isinstance(images, Stream):
-            self.images = np.asarray(images)
-            as_images(self.images)  # says what is wrong with them now
+        if not isinstance(images, Stream):
+            array = images.ink if isinstance(images, GlyphSet) else np.asarray(images)
+            as_images(array)  # says what is wrong with them now
+            self.images = array if array.ndim == 4 else array[..., None]
         self.labels = None if labels is None else np.asarray(labels)
         if labels is not None and self.labels.shape != (len(images),):
             raise GlyphnbError(f"`labels` must be ({len(images)},), got {self.labels.shape}")
@@ -93,7 +92,6 @@ def as_batches(
     images, labels = images if model.conditional else (images, None)
     batches = Batches(images, labels, batch_size, seed)
     shape = batches.images.shape
-    shape = shape if len(shape) == 4 else (*shape, 1)
     if not shape[0] or tuple(shape[1:]) != model.shape:
         raise GlyphnbError(f"`images` must be (n, {model.shape}) with n > 0, got {shape}")
     if labels is not None:

@@ -1,5 +1,6 @@
-"""vae.elbo."""
+"""Divergences with known answers, samples that follow their moments, and objectives as objects."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,14 +9,8 @@ from keras import ops
 from scipy import stats
 
 from glyphnb.autoencoders.autoencoder import bernoulli_nll
-from glyphnb.letters.augment import augment
-from glyphnb.letters.typefaces import render_glyphs
-from glyphnb.vae.elbo import kl_divergence, sample_z, vae_loss
-
-
-@pytest.fixture(scope="module")
-def images():
-    return augment(render_glyphs("arabic", size=64), 256, seed=0).images
+from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.vae.elbo import ELBO, Objective, kl_divergence, sample_z, vae_loss, with_sampling
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5)), min_size=1, max_size=6))
@@ -48,11 +43,6 @@ def test_samples_follow_mean_and_variance():
     np.testing.assert_allclose([z.mean(), z.std()], [3, np.exp(-1)], rtol=0.02)
 
 
-@pytest.fixture(scope="module")
-def images():
-    return np.random.default_rng(1).integers(0, 2, (6, 2, 3, 1)).astype("float32")
-
-
 def test_sampled_codes_have_the_stated_mean_width_and_seed():
     m, v = np.float32([[1.0, -2.0]] * 4000), np.float32([[0.0, -3.0]] * 4000)
     z = ops.convert_to_numpy(sample_z((m, v), seed=1))
@@ -64,9 +54,9 @@ def test_sampled_codes_have_the_stated_mean_width_and_seed():
     assert (z != ops.convert_to_numpy(sample_z((m, v), seed=2))).all()
 
 
-def test_beta_weighs_the_divergence_and_nothing_else(images):
+def test_beta_weighs_the_divergence_and_nothing_else(bits):
     m, v = np.float32([[3.0, 0.0]] * 6), np.float32([[0.0, -2.0]] * 6)
-    losses = [vae_loss(images, 0 * images, m, v, beta) for beta in (0.0, 1.0, 2.0)]
+    losses = [vae_loss(bits, 0 * bits, m, v, beta) for beta in (0.0, 1.0, 2.0)]
     first, second, third = (ops.convert_to_numpy(loss) for loss in losses)
     np.testing.assert_allclose(first, 6 * np.log(2), rtol=1e-6)
     known = 4.5 + 0.567668  # by the table of known divergences
@@ -84,15 +74,15 @@ def test_the_divergence_is_a_case_of_the_general_one_in_any_coordinates():
     rng = np.random.default_rng(0)
     mean, log_var = rng.normal(size=(2, 3))
     ours = float(kl_divergence(mean[None], log_var[None])[0])
-    cloud, prior = (mean, np.diag(np.exp(log_var))), (np.zeros(3), np.eye(3))
-    np.testing.assert_allclose(gaussian_kl(*cloud, *prior), ours, rtol=1e-6)
+    posterior, prior = (mean, np.diag(np.exp(log_var))), (np.zeros(3), np.eye(3))
+    np.testing.assert_allclose(gaussian_kl(*posterior, *prior), ours, rtol=1e-6)
     A, shift = rng.normal(size=(3, 3)), rng.normal(size=3)
-    moved = [part for m, S in (cloud, prior) for part in (A @ m + shift, A @ S @ A.T)]
+    moved = [part for m, S in (posterior, prior) for part in (A @ m + shift, A @ S @ A.T)]
     np.testing.assert_allclose(gaussian_kl(*moved), ours, rtol=1e-6)
 
 
 def test_the_slopes_of_the_bound_of_a_line_with_noise():
-    "The slopes that chapter 06 displays, against differences of an integrated bound."
+    "The slopes that the chapter displays, against differences of an integrated bound."
     w, s, x, m, v, h = 2.0, 1.0, 3.0, 0.5, 0.64, 1e-4
     nodes, weights = np.polynomial.hermite_e.hermegauss(20)
 
@@ -104,3 +94,75 @@ def test_the_slopes_of_the_bound_of_a_line_with_noise():
     by_log_var = (elbo(m, v * np.exp(h)) - elbo(m, v * np.exp(-h))) / (2 * h)
     np.testing.assert_allclose(by_mean, w * (x - w * m) / s**2 - m, rtol=1e-5)
     np.testing.assert_allclose(by_log_var, 0.5 * (1 - v * (1 + w**2 / s**2)), rtol=1e-5)
+
+
+def test_the_article_calls_the_loss_with_two_arguments(bits):
+    with pytest.raises(GlyphnbError, match="z_mean, z_log_var"):
+        vae_loss(bits, 0 * bits)
+
+
+def encoder(outputs):
+    images = keras.Input((2, 3, 1))
+    x = keras.layers.Flatten()(images)
+    heads = [keras.layers.Dense(4 if outputs == 1 else 2)(x) for _ in range(outputs)]
+    return keras.Model(images, heads[0] if outputs == 1 else heads)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_an_encoder_gets_a_sampled_code(outputs, bits):
+    network = encoder(outputs)
+    drawing = with_sampling(network, seed=1)
+    mean, log_var, z = map(ops.convert_to_numpy, drawing(bits))
+    answers = ops.convert_to_numpy(
+        ops.concatenate(network(bits), -1) if outputs == 2 else network(bits)
+    )
+    np.testing.assert_allclose(np.concatenate([mean, log_var], axis=1), answers, atol=1e-6)
+    assert z.shape == (6, 2) and not np.array_equal(z, mean)
+    assert with_sampling(drawing) is drawing
+
+
+def test_log_variances_are_clipped(bits):
+    network = encoder(2)
+    network.layers[-1].bias.assign([1000.0, -1000.0])
+    _, log_var, z = map(ops.convert_to_numpy, with_sampling(network, 0)(bits))
+    np.testing.assert_array_equal(log_var, [[8, -16]] * 6)
+    assert np.isfinite(z).all()
+
+
+PARTS = np.float32([100, 110]), np.float32([[3, 0.1], [1, 0.3]])  # nll, and nats of each axis
+
+
+def test_a_beta_weighs_in_training_and_not_in_evaluation():
+    mean = np.float32([[1.0, 0.0]])
+    nll, zero = np.float32([10.0]), 0 * mean
+    for beta in (1.0, 4.0):
+        objective = ELBO(beta)
+        np.testing.assert_allclose(objective.cost(*PARTS), PARTS[0] + beta * PARTS[1].sum(axis=1))
+        found = [float(objective(nll, mean, mean, zero, training=t)[0]) for t in (True, False)]
+        np.testing.assert_allclose(found, [10 + 0.5 * beta, 10.5], rtol=1e-6)
+    for wrong in (0, -1, float("nan")):
+        with pytest.raises(GlyphnbError, match="`beta`"):
+            ELBO(wrong)
+
+
+def test_a_schedule_is_asked_at_each_training_step():
+    rise = keras.optimizers.schedules.PolynomialDecay(0.0, 4, 1.0)
+    objective, mean = ELBO(rise), np.float32([[2.0, 0.0]])
+    given = np.float32([0.0]), mean, mean, 0 * mean  # two nats of divergence
+    found = [float(objective(*given, training=True)[0]) for _ in range(6)]
+    np.testing.assert_allclose(found, [0, 0.5, 1, 1.5, 2, 2], rtol=1e-6)
+    assert float(objective(*given, training=False)[0]) == 2.0
+    again = ELBO.from_config(objective.get_config())
+    assert isinstance(again.beta, keras.optimizers.schedules.PolynomialDecay)
+
+
+def test_an_objective_of_ones_own_needs_a_cost():
+    class Squared(Objective):
+        def cost(self, nll, kl):
+            return nll + ops.sum(kl, axis=-1) ** 2
+
+    mean = np.float32([[2.0, 0.0]])
+    given = np.float32([1.0]), mean, mean, 0 * mean
+    assert float(Squared()(*given, training=True)[0]) == 5.0
+    with pytest.raises(NotImplementedError, match="cost"):
+        Objective()(*given, training=True)

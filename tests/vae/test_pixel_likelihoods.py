@@ -1,4 +1,4 @@
-"""vae.pixel_likelihoods."""
+"""Densities that integrate to one, and the beta that hides in a loss."""
 
 import keras
 import numpy as np
@@ -6,12 +6,15 @@ import pytest
 from keras import ops
 
 from glyphnb.autoencoders.autoencoder import bernoulli_nll
-from glyphnb.vae.pixel_likelihoods import effective_beta
-
-
-@pytest.fixture(scope="module")
-def images():
-    return np.random.default_rng(1).integers(0, 2, (6, 2, 3, 1)).astype("float32")
+from glyphnb.autoencoders.training import train
+from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.vae.pixel_likelihoods import (
+    Gaussian,
+    continuous_bernoulli_nll,
+    effective_beta,
+    gaussian_nll,
+)
+from glyphnb.vae.vae import VAE
 
 
 def test_keras_own_cross_entropy_is_a_mean_over_pixels():
@@ -43,3 +46,37 @@ def test_a_mean_over_coloured_pixels_counts_the_channels():
 def test_the_accountant_names_what_is_wrong(name, latent_dim, options):
     with pytest.raises(ValueError, match=f"`{name}`"):
         effective_beta((64, 64, 1), latent_dim, **options)
+
+
+def test_a_gaussian_pixel_has_the_density_of_scipy():
+    rng = np.random.default_rng(0)
+    x, mean, log_var = rng.random((3, 2, 4, 1)), rng.random((3, 2, 4, 1)), -1.3
+    by_scipy = -stats.norm.logpdf(x, mean, np.exp(log_var / 2)).sum(axis=(1, 2, 3))
+    found = gaussian_nll(x.astype("float32"), mean.astype("float32"), log_var)
+    np.testing.assert_allclose(found, by_scipy, rtol=1e-5)
+
+
+@pytest.mark.parametrize("logit", [-30.0, -2.0, -0.1, 0.0, 1e-4, 0.29, 0.31, 5.0, 30.0])
+def test_a_continuous_bernoulli_density_integrates_to_one(logit):
+    x = ((np.arange(200_000) + 0.5) / 200_000).astype("float32").reshape(-1, 1, 1, 1)
+    nll = continuous_bernoulli_nll(x, np.full_like(x, logit))
+    np.testing.assert_allclose(np.exp(-np.asarray(nll, "float64")).mean(), 1, rtol=1e-3)
+
+
+def test_the_variance_of_a_gaussian_likelihood_is_learned(blots):
+    vae = VAE(shape=(8, 8, 1), likelihood=Gaussian())
+    before = float(
+        vae.likelihood.log_var.numpy() if hasattr(vae.likelihood.log_var, "numpy") else -3
+    )
+    history = train(vae, blots, epochs=60, batch_size=8, learning_rate=0.01)
+    found = float(ops.convert_to_numpy(vae.likelihood.log_var))
+    error = np.mean((vae.predict(blots, verbose=0) - blots) ** 2)
+    assert found != before and history["loss"][-1] < history["loss"][0]
+    assert 0.3 < np.exp(found) / error < 3
+
+
+def test_nothing_positive_is_needed_where_a_weight_is_tiny():
+    assert effective_beta((4, 4, 1), 2, kl_weight=1e-12) == pytest.approx(1e-12)
+    for wrong in (0, -1, float("nan")):
+        with pytest.raises(GlyphnbError, match="`reconstruction_weight` must be positive"):
+            effective_beta((4, 4, 1), 2, reconstruction_weight=wrong)
