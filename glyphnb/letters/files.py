@@ -145,8 +145,9 @@ def results_folder(
 
 def _check_own_files(out: Path, files):
     "Refuse results under the name of a file that glyphnb did not write."
+    ours = _recorded_files(out)
     for name in files:
-        if os.path.lexists(out / name) and name not in _recorded_files(out):
+        if os.path.lexists(out / name) and name not in ours:
             raise FileExistsError(
                 f"{out / name} is there already, and glyphnb did not write it; choose another"
             )

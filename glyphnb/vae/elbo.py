@@ -69,10 +69,19 @@ def with_sampling(
     encoder: keras.Model,  # Images to `z_mean` and `z_log_var`, as two outputs or side by side in one
     seed: int | None = None,  # Makes the sequence of draws repeatable
 ) -> keras.Model:  # Images to `z_mean`, `z_log_var` and `z`, `(n, latent_dim)` each
-    "Let an encoder draw codes; one that has three outputs draws them already."
+    """Let an encoder draw codes; one that has three outputs draws them already.
+
+    Raises `GlyphnbError` for an encoder with other outputs.
+    """
     outputs = encoder.outputs
     if len(outputs) == 3:
         return encoder
+    widths = [output.shape[-1] for output in outputs]
+    if len(widths) > 2 or len(set(widths)) > 1 or (len(widths) == 1 and widths[0] % 2):
+        raise GlyphnbError(
+            "`encoder` must give means and log-variances, as two outputs of the same width or side by "
+            f"side in one, got outputs of width {widths}"
+        )
     z_mean, z_log_var = ops.split(outputs[0], 2, axis=-1) if len(outputs) == 1 else outputs
     z_log_var = ops.clip(z_log_var, -16, 8)  # an untrained network may answer 100: exp(100) is lost
     z = Sampling(seed, name="z", dtype="float32")((z_mean, z_log_var))

@@ -7,6 +7,7 @@ __all__ = ['NumpyVAE', 'load_pretrained', 'open_model', 'save_model', 'pretrain'
 
 # %% ../../nbs/3_vae/35_pretrained.ipynb #imports
 import math
+import zipfile
 from importlib import import_module
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -136,6 +137,8 @@ def save_model(
     bare.set_weights(model.get_weights())
     with replacing(out) as staged:
         bare.save(staged)
+        with zipfile.ZipFile(staged, "a") as archive:
+            archive.comment = MARK.encode()
     return Path(out)
 
 # %% ../../nbs/3_vae/35_pretrained.ipynb #pretrain

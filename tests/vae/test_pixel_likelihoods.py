@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from scipy import stats
 
 from glyphnb.autoencoders.autoencoder import bernoulli_nll
 from glyphnb.autoencoders.training import train
@@ -63,16 +64,12 @@ def test_a_continuous_bernoulli_density_integrates_to_one(logit):
     np.testing.assert_allclose(np.exp(-np.asarray(nll, "float64")).mean(), 1, rtol=1e-3)
 
 
-def test_the_variance_of_a_gaussian_likelihood_is_learned(blots):
+def test_the_variance_of_a_gaussian_likelihood_is_the_error_that_is_left(blots):
     vae = VAE(shape=(8, 8, 1), likelihood=Gaussian())
-    before = float(
-        vae.likelihood.log_var.numpy() if hasattr(vae.likelihood.log_var, "numpy") else -3
-    )
-    history = train(vae, blots, epochs=60, batch_size=8, learning_rate=0.01)
-    found = float(ops.convert_to_numpy(vae.likelihood.log_var))
-    error = np.mean((vae.predict(blots, verbose=0) - blots) ** 2)
-    assert found != before and history["loss"][-1] < history["loss"][0]
-    assert 0.3 < np.exp(found) / error < 3
+    train(vae, blots, epochs=200, batch_size=8, learning_rate=0.03)
+    variance = np.exp(float(ops.convert_to_numpy(vae.likelihood.log_var)))
+    drawn = ops.convert_to_numpy(ops.sigmoid(vae(blots)["logits"]))  # from sampled codes
+    assert variance < 0.04 and np.mean((drawn - blots) ** 2) == pytest.approx(variance, rel=0.2)
 
 
 def test_nothing_positive_is_needed_where_a_weight_is_tiny():
