@@ -1,9 +1,13 @@
-"""autoencoders.colour."""
+"""Colours by rule: equally dark, the same for a letter everywhere."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from glyphnb.autoencoders.colour import tint, tint_greys, transfer_colour
+from glyphnb.letters.glyphs import GlyphnbError
 
 GREYS = arrays("uint8", st.tuples(st.integers(1, 9), st.integers(1, 9)))
 
@@ -11,8 +15,6 @@ GREYS = arrays("uint8", st.tuples(st.integers(1, 9), st.integers(1, 9)))
 @given(GREYS, st.sampled_from(["gradient", "two-tone", "paper"]), st.integers(0, 5))
 @settings(max_examples=40, deadline=None)
 def test_grey_is_the_mean_of_the_colours_and_ink_stays(grey, style, seed):
-    from glyphnb.applications import tint, transfer_colour
-
     images = np.float32(grey)[None, ..., None] / 255
     coloured, its_grey = tint(images, ["a"], seed, style)
     assert coloured.min() >= 0 and coloured.max() <= 1 + 1e-6
@@ -22,3 +24,28 @@ def test_grey_is_the_mean_of_the_colours_and_ink_stays(grey, style, seed):
     if style != "paper":
         np.testing.assert_allclose(its_grey[..., :1], images / 2, atol=1e-6)
     np.testing.assert_allclose(transfer_colour(its_grey, coloured), coloured, atol=1e-5)
+
+
+def test_a_letter_has_the_same_colours_in_every_set(letters):
+    alone, _ = tint(letters.images[3:4], letters.letters[3:4])
+    together, _ = tint(letters.images, letters.letters)
+    np.testing.assert_array_equal(alone[0], together[3])
+    other, _ = tint(letters.images[3:4], letters.letters[3:4], seed=1)
+    assert not np.array_equal(alone, other)
+
+
+def test_images_of_any_size_become_dark_colours_on_white(letters):
+    greys = {"a": 255 - letters.ink[0], "b": letters.ink[0], "c": 255 - letters.ink[1][:50]}
+    coloured = tint_greys(greys, ["x", "x", "y"])
+    assert coloured["c"].shape == (50, 64, 3) and coloured["c"].dtype == np.uint8
+    np.testing.assert_array_equal(coloured["a"], coloured["b"])  # whatever the paper was
+    assert (coloured["a"][0, 0] == 255).all() and coloured["a"].min() < 100
+
+
+def test_what_cannot_be_is_named(letters):
+    with pytest.raises(GlyphnbError, match="`letters`"):
+        tint(letters.images, ["a"])
+    with pytest.raises(GlyphnbError, match="`style`"):
+        tint(letters.images, letters.letters, style="rainbow")
+    with pytest.raises(GlyphnbError, match="`guess`"):
+        transfer_colour(np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 3, 3)))
