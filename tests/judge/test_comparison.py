@@ -62,7 +62,7 @@ def test_the_error_of_a_row_is_that_of_a_mean(images, monkeypatch):
 
 
 def test_schedules_of_objectives_are_shares_of_the_training():
-    listed = objectives(120)
+    listed = contestants(120)
     warm = listed["warm-up"]["beta"]
     assert [float(warm(step)) for step in (0, 20, 40, 119)] == [0, 0.5, 1, 1]
     assert listed["cyclical warm-up"]["beta"].period == 30

@@ -32,11 +32,11 @@ def test_prices_of_axes_sum_to_the_divergence(shipped, images):
 
 def test_doubts_say_what_does_not_fit(shipped, images):
     for function in (kl_per_dimension, active_units):
-        with pytest.raises(ValueError, match="images"):
+        with pytest.raises(GlyphnbError, match="images"):
             function(shipped, images[..., 0])
-    with pytest.raises(ValueError, match="codes"):
-        uncovered(shipped, images, np.zeros((4, 3)))
-    with pytest.raises(ValueError, match="known"):
+    with pytest.raises(GlyphnbError, match="codes"):
+        outside_posteriors(shipped, images, np.zeros((4, 3)))
+    with pytest.raises(GlyphnbError, match="known"):
         nearest_image(images, images[:, :32])
 
 

@@ -89,7 +89,7 @@ def test_a_sheet_over_one_posterior_finds_the_same_sum(shipped, images):
     ],
 )
 def test_the_exact_sum_says_what_it_cannot_do(word, latent_dim, options):
-    with pytest.raises(ValueError, match=word):
+    with pytest.raises(GlyphnbError, match=word):
         exact_log_likelihood(small(latent_dim), np.zeros((2, 2, 3, 1)), **options)
 
 

@@ -16,6 +16,7 @@ from moviepy import VideoFileClip
 from PIL import Image
 
 from glyphnb.latent.animation import check_film, loop_frames, save_animation, save_strip, to_clip
+from glyphnb.letters.glyphs import GlyphnbError
 
 
 @pytest.mark.parametrize("n", [2, 3, 7, 90])
@@ -29,7 +30,7 @@ def test_a_film_that_fails_leaves_nothing(tmp_path, monkeypatch):
     def broken(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr("glyphnb.film._write_pillow", broken)
+    monkeypatch.setattr("glyphnb.latent.animation._write_pillow", broken)
     with pytest.raises(OSError, match="no space"):
         save_animation(np.zeros((3, 4, 4), np.uint8), tmp_path / "film.gif")
     assert not list(tmp_path.iterdir())
@@ -72,13 +73,13 @@ class TestLoops:
         assert len(shown) == len(visits) + (hold - 1) * sum(v in stops for v in visits)
 
     def test_a_rest_of_nothing_is_refused(self):
-        with pytest.raises(ValueError, match="hold.*0"):
+        with pytest.raises(GlyphnbError, match="hold.*0"):
             loop_frames(np.zeros((3, 2, 2)), hold=0)
 
     def test_a_default_rest_is_a_fifth_of_a_leg(self):
         frames = np.arange(51)[:, None, None]
         assert (loop_frames(frames).ravel() == 0).sum() == 10
-        assert (loop_frames(frames, stops=[0, 25, 50]).ravel() == 0).sum() == 5
+        assert (loop_frames(frames, waypoints=[0, 25, 50]).ravel() == 0).sum() == 5
 
 
 def timeline(path):
@@ -134,7 +135,7 @@ class TestFilesOfStills:
 
     def test_a_rest_too_long_for_the_format_is_one_line(self, tmp_path):
         frames = np.repeat(np.array([0, 9], np.uint8), 80)[:, None, None]
-        with pytest.raises(ValueError, match="rest"):
+        with pytest.raises(GlyphnbError, match="rest"):
             save_animation(frames, tmp_path / "f.apng", fps=1)
         assert not list(tmp_path.iterdir())
 
@@ -241,12 +242,12 @@ class TestAllFiles:
     @pytest.mark.parametrize(
         "wrong, named",
         [
-            ({"path": "film.avi"}, "film.avi"),
-            ({"path": "film"}, "film"),
+            ({"out": "film.avi"}, "film.avi"),
+            ({"out": "film"}, "film"),
             ({"fps": 0}, "fps"),
             ({"fps": 51}, "fps"),
             ({"fps": float("nan")}, "fps"),
-            ({"path": "film.mp4", "fps": 121}, "fps"),
+            ({"out": "film.mp4", "fps": 121}, "fps"),
             ({"zoom": 0}, "zoom"),
             ({"zoom": 1.5}, "zoom"),
             ({"ink": "blueish"}, "ink"),
@@ -262,14 +263,14 @@ class TestAllFiles:
         ],
     )
     def test_what_cannot_be_done_is_refused_and_leaves_nothing(self, tmp_path, wrong, named):
-        options = {"frames": pictures(0, 3, 4, 4), "path": "film.gif", **wrong}
-        options["path"] = tmp_path / "new" / options["path"]
-        with pytest.raises(ValueError, match=named):
+        options = {"frames": pictures(0, 3, 4, 4), "out": "film.gif", **wrong}
+        options["out"] = tmp_path / "new" / options["out"]
+        with pytest.raises(GlyphnbError, match=named):
             save_animation(**options)
         assert not list(tmp_path.iterdir())
         if "frames" not in wrong:
             del options["frames"]
-            with pytest.raises(ValueError, match=named):
+            with pytest.raises(GlyphnbError, match=named):
                 check_film(**options)
 
     def test_places_that_cannot_be_written(self, tmp_path):

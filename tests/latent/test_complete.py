@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glyphnb.latent.complete import StyleSpace, complete_letters, learn_styles, read_letters
+from glyphnb.latent.complete import StyleSpace, complete_letters, iou, learn_styles, read_letters
 from glyphnb.latent.outlines import Faces, align_faces, fill_outline, fit_letters, restyle
-from glyphnb.letters.glyphs import GLYPH_SETS
+from glyphnb.letters.glyphs import GLYPH_SETS, GlyphnbError
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
 
@@ -27,11 +27,11 @@ def test_a_style_is_shared_by_all_letters(digits):
             distances = fit_letters(face, space, known=np.arange(n))
             truth = fill_outline(distances)[6:]  # never given
             guess = space.complete(distances[:n], face.letters[:n])
-            assert (0 <= guess.chance).all() and (guess.chance <= 1).all()
-            error = ((truth - guess.chance[6:]) ** 2).sum()
+            assert (0 <= guess.p_ink).all() and (guess.p_ink <= 1).all()
+            error = ((truth - guess.p_ink[6:]) ** 2).sum()
             assert error < 0.9 * ((truth - mean[6:]) ** 2).sum(), (name, n)
     backwards = space.complete(distances[:6], face.letters[5::-1])  # letters by the wrong names
-    assert ((truth - backwards.chance[6:]) ** 2).sum() > error
+    assert ((truth - backwards.p_ink[6:]) ** 2).sum() > error
 
 
 def test_less_noise_means_more_trust_in_what_is_given(digits):
@@ -77,7 +77,7 @@ def test_images_of_other_sizes(tmp_path, digits, shape):
     assert together and given.letters.tolist() == list("257")
     drawn = complete_letters(space, given)
     exact = complete_letters(space, face[np.array([2, 5, 7])])
-    assert overlaps(drawn.glyphs.ink / 255, exact.glyphs.ink / 255).min() > 0.75
+    assert iou(drawn.glyphs.ink / 255, exact.glyphs.ink / 255).min() > 0.75
     Image.fromarray(np.pad(255 - face.ink[3], 40, constant_values=255)).save(tmp_path / "3.png")
     assert not read_letters(tmp_path)[1]
     assert read_letters(tmp_path, "52")[0].letters.tolist() == ["2", "5"]
@@ -90,7 +90,7 @@ def test_given_letters_stay_as_they_are(digits):
     assert done.glyphs.letters.tolist() == list(GLYPH_SETS["digits"])
     assert np.flatnonzero(done.given).tolist() == [1, 4]
     exact = fill_outline(fit_letters(face, space, known=[1, 4], zoom=4))
-    shares = overlaps(exact, done.glyphs.ink / 255)
+    shares = iou(exact, done.glyphs.ink / 255)
     assert shares[done.given].min() == 1 and shares[~done.given].max() < 1
     assert 0 < done.overlap < 1
 
@@ -100,7 +100,7 @@ def test_a_mistake_is_said():
     space = StyleSpace(
         Faces(blank + [[[[1]]], [[[2]]]], np.array(list("ABC")), np.arange(2), np.ones(3))
     )
-    with pytest.raises(ValueError, match="got Z"):
+    with pytest.raises(GlyphnbError, match="got Z"):
         space.style(blank[0, :1], "Z")
-    with pytest.raises(ValueError, match="8 faces"):
+    with pytest.raises(GlyphnbError, match="8 faces"):
         learn_styles("arabic")

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glyphnb.latent.geodesics import geodesic
-from glyphnb.latent.morph import lerp
+from glyphnb.latent.geodesics import geodesic, measure_path, shorten_path
+from glyphnb.latent.morph import lerp, sample_path
 from glyphnb.letters.typefaces import render_glyphs
 from glyphnb.vae.pretrained import NumpyVAE
 
@@ -34,8 +34,8 @@ class TestGeodesics:
     def test_the_energy_falls_and_the_road_gets_no_longer(self, seed, dim):
         decode = network(seed, dim)
         ends = np.random.default_rng(seed + 1).normal(size=(2, dim))
-        straight, _ = tour(ends, decode, 24)
-        tight, energies = pull_tight(straight, decode)
+        straight, _ = sample_path(ends, decode, 24)
+        tight, energies = shorten_path(straight, decode)
         assert (np.diff(energies) < 0).all() and len(energies) <= 101
         steps = step_lengths(decode, tight)
         np.testing.assert_allclose((steps**2).sum(), energies[-1], rtol=1e-4)
@@ -68,13 +68,13 @@ class TestGeodesics:
     def test_a_bent_start_is_pulled_straight(self):
         t = np.linspace(0, 1, 20)
         bowed = np.stack([t, np.sin(np.pi * t)], axis=1)
-        tight, energies = pull_tight(bowed, lambda z: z)
+        tight, energies = shorten_path(bowed, lambda z: z)
         np.testing.assert_allclose(tight, np.stack([t, 0 * t], axis=1), atol=2e-3)
         assert energies[-1] == pytest.approx(1 / 19, rel=1e-3)  # length squared over steps
 
     def test_a_decoder_that_ignores_the_code_moves_nothing(self):
         codes = lerp(np.zeros(2), np.ones(2), np.linspace(0, 1, 5))
-        tight, energies = pull_tight(codes, lambda z: np.ones((len(z), 4)))
+        tight, energies = shorten_path(codes, lambda z: np.ones((len(z), 4)))
         np.testing.assert_array_equal(tight, codes)
         assert energies == [0.0]
 
@@ -83,7 +83,7 @@ class TestGeodesics:
         a, b = (vae.encode(letters.images[letters.letters == name])[0] for name in "سم")
         codes = geodesic(a, b, np.linspace(0, 1, 200), vae.decode)
         straight = lerp(a, b, np.linspace(0, 1, 200))
-        found, plain = (measure_road(c, vae.decode, letters.images) for c in (codes, straight))
+        found, plain = (measure_path(c, vae.decode, letters.images) for c in (codes, straight))
         assert found.length < 0.9 * plain.length and found.code_length > plain.code_length
         np.testing.assert_allclose(codes[[0, -1]], [a, b], atol=1e-5)
 
@@ -95,13 +95,17 @@ class TestMeasures:
         codes = np.random.default_rng(seed).normal(size=(n, dim))
         decode = network(seed, dim)
         known = decode(codes[:2] + 0.1)
-        there, back = (measure_road(c, decode, known) for c in (codes, codes[::-1]))
+        there, back = (measure_path(c, decode, known) for c in (codes, codes[::-1]))
         np.testing.assert_allclose(there, back, rtol=1e-6)
         chord = np.linalg.norm(decode(codes[-1:]) - decode(codes[:1]))
-        assert there.length >= chord - 1e-5 and there.burst >= 1 - 1e-9 and there.stray >= 0
+        assert (
+            there.length >= chord - 1e-5
+            and there.largest_step >= 1 - 1e-9
+            and there.distance_to_known >= 0
+        )
 
     def test_known_numbers(self):
-        measured = measure_road([[0.0, 0], [3, 4], [3, 4.5]], lambda z: z, np.array([[3, 4]]))
+        measured = measure_path([[0.0, 0], [3, 4], [3, 4.5]], lambda z: z, np.array([[3, 4]]))
         length, code_length, burst, roughness, log_prior, stray = measured
         assert (length, code_length, burst) == pytest.approx((5.5, 5.5, 5 / 2.75))
         assert roughness == pytest.approx(3**2 + 3.5**2)
@@ -110,4 +114,4 @@ class TestMeasures:
         assert stray == pytest.approx((5 + 0 + 0.5) / 3)
 
     def test_without_letters_nothing_strays(self):
-        assert np.isnan(measure_road(np.zeros((3, 2)), network(0, 2)).stray)
+        assert np.isnan(measure_path(np.zeros((3, 2)), network(0, 2)).distance_to_known)

@@ -8,7 +8,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from glyphnb.cli.main import main
-from glyphnb.latent.morph import ease_in_out, generate_morph_images, lerp, slerp, spline
+from glyphnb.latent.morph import (
+    ease_in_out,
+    generate_morph_images,
+    lerp,
+    piecewise,
+    sample_path,
+    slerp,
+    spline,
+)
+from glyphnb.letters.glyphs import GlyphnbError
 
 
 @given(st.integers(2, 128), st.integers(0, 10_000))
@@ -24,7 +33,7 @@ def test_roads_begin_and_end_where_they_should(dim, seed):
 
 @pytest.mark.parametrize("n_steps", [-1, 0, 1])
 def test_a_road_of_less_than_two_steps(n_steps):
-    with pytest.raises(ValueError, match="n_steps"):
+    with pytest.raises(GlyphnbError, match="n_steps"):
         generate_morph_images(
             np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), None, None, n_steps
         )
@@ -56,7 +65,7 @@ class TestTours:
         st.integers(2, 20),
         st.booleans(),
         st.booleans(),
-        st.sampled_from([legs, spline, partial(legs, road=slerp)]),
+        st.sampled_from([piecewise, spline, partial(piecewise, interpolate=slerp)]),
         st.sampled_from([None, ease_in_out]),
     )
     @settings(max_examples=80, deadline=None)
@@ -65,7 +74,7 @@ class TestTours:
     ):
         stops = np.random.default_rng(seed).normal(size=(k, latent_dim))
         decode = network(seed, latent_dim)
-        codes, at = tour(stops, decode, n_steps, path, closed, even, ease)
+        codes, at = sample_path(stops, decode, n_steps, path, closed, even, ease)
         assert len(codes) == (n_steps - 1) * (k - (not closed)) + (not closed)
         assert len(at) == k and at[0] == 0 and (np.diff(at) > 0).all()
         np.testing.assert_allclose(codes[at], stops, atol=1e-5)
@@ -75,7 +84,7 @@ class TestTours:
             ring = np.concatenate([codes, codes[:1]]) if closed else codes
             assert np.linalg.norm(np.diff(ring, axis=0), axis=1).min() > 0
 
-    @given(seeds, st.integers(2, 4), st.sampled_from([legs, spline]))
+    @given(seeds, st.integers(2, 4), st.sampled_from([piecewise, spline]))
     @settings(max_examples=20, deadline=None)
     def test_the_pace_is_steady_through_all_stops(self, seed, k, path):
         rng = np.random.default_rng(seed)
@@ -86,15 +95,17 @@ class TestTours:
             x, y = np.asarray(codes, "float64").T
             return np.stack([np.exp(1.1 * x), np.exp(1.1 * x) * y], axis=1).reshape(-1, 1, 2, 1)
 
-        steps = step_lengths(stretched, tour(stops, stretched, 100, path)[0])
+        steps = step_lengths(stretched, sample_path(stops, stretched, 100, path)[0])
         # The road itself is walked steadily: only at a sharp turn is the way across a step shorter.
         assert steps.max() / steps.mean() < 1.05 and np.quantile(steps, 0.05) / steps.mean() > 0.75
-        uneven = step_lengths(stretched, tour(stops, stretched, 100, path, even=False)[0])
+        uneven = step_lengths(
+            stretched, sample_path(stops, stretched, 100, path, constant_speed=False)[0]
+        )
         assert steps.std() <= uneven.std() + 1e-9
 
     def test_an_ease_is_slow_at_the_letters_and_fast_between(self):
         stops = np.array([[0.0, 0], [1, 0], [1, 2]])
-        codes, at = tour(stops, lambda z: z, 41, ease=ease_in_out)
+        codes, at = sample_path(stops, lambda z: z, 41, ease=ease_in_out)
         speed = np.linalg.norm(np.diff(codes, axis=0), axis=1)
         for stop in at:
             assert speed[max(stop - 1, 0) : stop + 1].max() < 0.2 * speed.max()
@@ -104,22 +115,22 @@ class TestTours:
 
     def test_equal_letters_cost_a_frame_and_no_division_by_nothing(self):
         stops = np.array([[0.0, 0], [0, 0], [1, 0]])
-        for path in (legs, spline, partial(legs, road=slerp)):
-            codes, at = tour(stops, lambda z: z, 11, path)
+        for path in (piecewise, spline, partial(piecewise, interpolate=slerp)):
+            codes, at = sample_path(stops, lambda z: z, 11, path)
             assert np.isfinite(codes).all() and at.tolist() == [0, 1, 20]
         image = np.zeros((4, 4), np.uint8)
         encode = lambda images: np.ones((len(images), 2))  # noqa: E731
-        morph = generate_morph_images(image, image, encode, network(0, 2), 7, even=True)
+        morph = generate_morph_images(image, image, encode, network(0, 2), 7, constant_speed=True)
         assert len(morph) == 7
 
     @pytest.mark.parametrize("stops", [np.zeros((1, 2)), np.zeros(2), np.zeros((0, 2))])
     def test_one_stop_is_no_tour(self, stops):
-        with pytest.raises(ValueError, match="stops"):
-            tour(stops, lambda z: z)
+        with pytest.raises(GlyphnbError, match="stops"):
+            sample_path(stops, lambda z: z)
 
     def test_too_few_steps(self):
-        with pytest.raises(ValueError, match="n_steps.*1"):
-            tour(np.eye(2), lambda z: z, 1)
+        with pytest.raises(GlyphnbError, match="n_steps.*1"):
+            sample_path(np.eye(2), lambda z: z, 1)
 
 
 class TestSpline:

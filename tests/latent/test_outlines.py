@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glyphnb.latent.complete import StyleSpace
+from glyphnb.latent.complete import StyleSpace, iou
 from glyphnb.latent.outlines import align_faces, fill_outline, fit_letters, restyle, signed_distance
 from glyphnb.letters.glyphs import GlyphSet
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
@@ -36,7 +36,7 @@ def test_a_frame_does_not_depend_on_the_size_or_place_of_the_drawing():
         fit_letters(GlyphSet(wide, face.letters, face.faces), faces), once, atol=1e-3
     )
     small = render_glyphs("ABCD", "DejaVu Serif", size=120)
-    assert overlaps(fill_outline(fit_letters(small, faces)), fill_outline(once)).min() > 0.9
+    assert iou(fill_outline(fit_letters(small, faces)), fill_outline(once)).min() > 0.9
     twice = fit_letters(face, faces, zoom=2)
     np.testing.assert_allclose(twice.reshape(4, 48, 2, 48, 2).mean((2, 4)) / 2, once, atol=0.6)
 
@@ -50,9 +50,9 @@ def test_letters_of_unequal_scale_get_their_usual_heights():
     mixed[::2] = np.pad(np.stack(half), ((0, 0), (50, 50), (50, 50)))
     apart = fit_letters(GlyphSet(mixed, face.letters, face.faces), faces, together=False)
     whole = fit_letters(face, faces)
-    assert overlaps(fill_outline(apart), fill_outline(whole)).min() > 0.7
+    assert iou(fill_outline(apart), fill_outline(whole)).min() > 0.7
     squeezed = fit_letters(GlyphSet(mixed, face.letters, face.faces), faces)
-    assert overlaps(fill_outline(squeezed), fill_outline(whole)).min() < 0.6
+    assert iou(fill_outline(squeezed), fill_outline(whole)).min() < 0.6
 
 
 def test_invented_faces_repeat(digits):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from glyphnb.latent.plane import normal_grid, sample_glyphs, traverse, viz_decoded
 from glyphnb.letters.augment import augment
+from glyphnb.letters.glyphs import GlyphnbError
 from glyphnb.letters.typefaces import render_glyphs
 from glyphnb.vae.vae import VAE
 
@@ -18,9 +19,9 @@ def images():
 
 def test_a_plane_needs_two_numbers(images):
     wide = VAE(latent_dim=3)
-    with pytest.raises(ValueError, match=r"\(n, 2\)"):
+    with pytest.raises(GlyphnbError, match=r"\(n, 2\)"):
         viz_decoded(wide.encode, wide.decode, images[:10])
-    with pytest.raises(ValueError, match="decoder"):
+    with pytest.raises(GlyphnbError, match="decoder"):
         viz_decoded(wide.encode, wide.decode)
 
 
