@@ -6,22 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glyphnb.latent.plane import normal_grid, sample_glyphs, traverse, viz_decoded
-from glyphnb.letters.augment import augment
 from glyphnb.letters.glyphs import GlyphnbError
-from glyphnb.letters.typefaces import render_glyphs
 from glyphnb.vae.vae import VAE
-
-
-@pytest.fixture(scope="module")
-def images():
-    return augment(render_glyphs("arabic", size=64), 256, seed=0).images
 
 
 def test_a_plane_needs_two_numbers(images):
     wide = VAE(latent_dim=3)
     with pytest.raises(GlyphnbError, match=r"\(n, 2\)"):
         viz_decoded(wide.encode, wide.decode, images[:10])
-    with pytest.raises(GlyphnbError, match="decoder"):
+    with pytest.raises(GlyphnbError, match="codes"):
         viz_decoded(wide.encode, wide.decode)
 
 
@@ -54,13 +47,13 @@ def test_samples_are_normal_and_follow_the_seed():
 
 
 @pytest.mark.parametrize("axis, moved", [(0, 0), (1, 1), (-1, 1)])
-def test_a_walk_moves_one_axis_upwards_and_holds_the_other(axis, moved):
+def test_a_traversal_moves_one_axis_upwards_and_holds_the_other(axis, moved):
     walk = traverse(itself, [0.3, -0.4], axis, n=5, tail=0.1).reshape(5, 2)
     np.testing.assert_allclose(walk[[0, 2, 4], moved], [-1.28155, 0, 1.28155], atol=1e-4)
     np.testing.assert_allclose(walk[:, 1 - moved], [0.3, -0.4][1 - moved], rtol=1e-6)
 
 
-def test_a_sheet_of_data_has_its_marks_at_their_quantiles():
+def test_a_sheet_of_data_has_its_coordinates_at_their_quantiles():
     seen = []
 
     def decoder(codes):
@@ -68,7 +61,7 @@ def test_a_sheet_of_data_has_its_marks_at_their_quantiles():
         return np.zeros((len(codes), 4, 4, 1))
 
     codes = np.stack([np.arange(101.0), 1000 + np.arange(101.0) ** 2], axis=1)
-    viz_decoded(lambda x: codes, decoder, np.zeros((101, 1)), n=3, tail=0.1)
+    viz_decoded(lambda x: codes, decoder, np.zeros((101, 4, 4, 1)), n=3, tail=0.1)
     across, upwards = [10, 50, 90], [1100, 3500, 9100]
     expected = [[x, y] for y in upwards[::-1] for x in across]
     np.testing.assert_allclose(seen[0], expected)

@@ -1,9 +1,19 @@
 """show.plotting."""
 
 import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox
 
-from glyphnb.show.plotting import Picture, plot_codes, tile_images
-from glyphnb.UNKNOWN import _draw_history
+from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.show.plotting import (
+    Picture,
+    plot_codes,
+    plot_histories,
+    plot_history,
+    plot_sheet,
+    tile_images,
+)
 
 
 def test_tiles_lie_row_by_row_with_their_gaps():
@@ -22,30 +32,51 @@ def test_ink_is_dark_and_colours_stay():
     np.testing.assert_array_equal(np.asarray(Picture(colours).image), colours)
 
 
-def test_a_curve_is_drawn_above_its_own_floor():
-    from matplotlib.figure import Figure
+@pytest.fixture
+def drawn(monkeypatch):
+    "The Matplotlib figures that are drawn, kept to be looked at."
+    figures = []
+    real = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *a, **k: figures.append(self) or real(self, *a, **k)
+    )
+    return figures
 
-    axes = Figure().subplots()
+
+def test_a_curve_is_drawn_above_its_own_floor(drawn):
     history = {"loss": [9.0, 8.0], "val_loss": [7.0, 6.0], "nll": [5.0, 4.0]}
-    _draw_history(axes, history, ("loss", "nll"), (1.0, 2.0), None)
-    drawn = {line.get_label(): line for line in axes.lines}
+    plot_history(history, "loss", "nll", floors=(1.0, 2.0))
+    (axes,) = drawn[0].axes
+    lines = {line.get_label(): line for line in axes.lines}
     for name, values in (("loss", [8, 7]), ("val_loss", [5, 4]), ("nll", [4, 3])):
-        np.testing.assert_allclose(drawn[name].get_ydata(), values)
-        np.testing.assert_array_equal(drawn[name].get_xdata(), [1, 2])
-    styles = [drawn[name].get_linestyle() for name in ("loss", "val_loss")]
-    assert styles == ["-", "--"]
+        np.testing.assert_allclose(lines[name].get_ydata(), values)
+        np.testing.assert_array_equal(lines[name].get_xdata(), [1, 2])
+    assert [lines[name].get_linestyle() for name in ("loss", "val_loss")] == ["-", "--"]
     assert "above the entropy" in axes.get_ylabel()
 
 
-def test_an_icon_lies_on_a_code_of_its_letter(monkeypatch):
-    from glyphnb import pictures
+def test_runs_stand_side_by_side_on_a_logarithmic_scale(drawn):
+    plot_histories({"one": {"loss": [3.0, 2.0]}, "two": {"loss": [5.0, 1.0]}})
+    assert [axes.get_title() for axes in drawn[0].axes] == ["one", "two"]
+    assert {axes.get_yscale() for axes in drawn[0].axes} == {"log"}
 
-    placed = []
-    real = pictures.AnnotationBbox
-    monkeypatch.setattr(
-        pictures, "AnnotationBbox", lambda box, at, **k: placed.append(at) or real(box, at, **k)
-    )
+
+def test_a_curve_that_is_not_there_is_named():
+    with pytest.raises(GlyphnbError, match="kl.*loss|loss.*kl"):
+        plot_history({"loss": [1.0]}, "kl")
+
+
+def test_an_icon_lies_on_a_code_of_its_letter(drawn):
     codes = np.array([[0, 0], [1, 0], [9, 0], [5, 5], [5, 6], [5, 9]], float)
     icons = {"a": np.zeros((2, 2), np.uint8), "b": np.zeros((2, 2), np.uint8)}
     plot_codes(codes, list("aaabbb"), icons)
+    placed = [box.xy for box in drawn[0].axes[0].artists if isinstance(box, AnnotationBbox)]
     np.testing.assert_array_equal(placed, [[1, 0], [5, 6]])
+
+
+def test_a_sheet_names_its_coordinates(drawn):
+    codes = np.array([[x, y] for y in (1, 0, -1) for x in (-2, 0, 2)], float)
+    plot_sheet(np.zeros((9, 4, 4), np.uint8), codes)
+    axes = drawn[0].axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["-2.0", "0.0", "2.0"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1.0", "0.0", "-1.0"]
