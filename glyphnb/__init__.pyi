@@ -36,6 +36,7 @@ from .letters.folders import load_data as load_data
 from .letters.folders import load_image as load_image
 from .letters.glyphs import GLYPH_SETS as GLYPH_SETS
 from .letters.glyphs import GlyphnbError as GlyphnbError
+from .letters.glyphs import GlyphnbWarning as GlyphnbWarning
 from .letters.glyphs import GlyphSet as GlyphSet
 from .letters.glyphs import to_float as to_float
 from .letters.glyphs import to_uint8 as to_uint8

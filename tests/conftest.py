@@ -1,9 +1,11 @@
 """What several tests look at: made once a session, and never changed."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +28,47 @@ def run():
         )
 
     return run
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    "An empty folder to work in."
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def glyphnb(capsys):
+    "Run a command in this process, quietly: its exit status, and what it said."
+
+    def glyphnb(*words):
+        from glyphnb.cli.main import main
+
+        capsys.readouterr()
+        status = main([str(word) for word in words])
+        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
+
+    return glyphnb
+
+
+@pytest.fixture
+def refused(glyphnb):
+    "Run a command that must fail with one line, which says what is named, and change nothing."
+
+    def refused(words, *named, folder=Path()):
+        before = contents(folder)
+        said = glyphnb(*words)
+        assert said.status == 2, said.out
+        assert said.err.startswith("glyphnb: error: ") and said.err.count("\n") == 1, said.err
+        for word in named:
+            assert re.search(word, said.err), said.err
+        assert contents(folder) == before
+
+    return refused
+
+
+def contents(folder):
+    return {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,7 @@ from ..show.plotting import Picture
 # %% ../../nbs/2_autoencoders/25_maps.ipynb #place-glyphs
 def place_glyphs(
     ink: np.ndarray,  # `(n, height, width)` uint8, n at least 4
-    method: str
-    | Callable = "pca",  # "pca", "tsne", or a function of images: the `encode` of a model with two latent numbers
+    method: str | Callable = "pca",  # "pca", "tsne", or the `encode` of a model of two numbers
     seed: int = 0,  # Fixes where t-SNE ends
 ) -> np.ndarray:  # `(n, 2)` floats
     "Give every glyph a place on a plane. Raises `GlyphnbError` for another method or too few glyphs."

@@ -78,9 +78,7 @@ class Cleaned(NamedTuple):
     "Cleaned images, and those to look at."
 
     greys: dict[str, np.ndarray]  # Name to `(height, width)` uint8 grey levels, as light as before
-    doubtful: list[
-        str
-    ]  # Names where the model differs much from the filter: perhaps another letter
+    doubtful: list[str]  # Names where model and filter differ much: perhaps another letter
 
 
 def clean_images(

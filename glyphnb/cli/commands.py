@@ -6,7 +6,6 @@
 __all__ = ['documented', 'Steps', 'quiet_keras', 'run_app']
 
 # %% ../../nbs/6_cli/60_commands.ipynb #imports
-import contextlib
 import os
 import re
 import sys
@@ -31,7 +30,13 @@ def documented(
     for name, entry in docments(command, full=True, returns=False).items():
         option = "--" + name.replace("_", "-")
         names = [option, _SHORT[name]] if name in _SHORT else [option]
-        parameter = Parameter(name=names, help=entry.docment, negative=(), consume_multiple=True)
+        parameter = Parameter(
+            name=names,
+            help=entry.docment,
+            show_default=not any(entry.default is idle for idle in (None, False)),
+            negative=(),
+            consume_multiple=True,
+        )
         command.__annotations__[name] = Annotated[entry.anno, parameter]
     return command
 
@@ -54,7 +59,6 @@ class Steps:
         print(f"[{self.number}/{self.total}] {text}", flush=True)
 
 
-@contextlib.contextmanager
 def quiet_keras():
     "Load Keras, and hide what TensorFlow prints about the machine; no setting stops it."
     with open(os.devnull, "w") as nothing:

@@ -20,26 +20,26 @@ from .own_letters import complete, letters, scan
 # %% ../../nbs/6_cli/65_main.ipynb #examples
 _EXAMPLES = """
   glyphnb demo                              the 21 letters of the default set
-  glyphnb demo --letters greek --seed 7     another set; the seed fixes every number
+  glyphnb demo --letters greek --seed 7     another set; a seed fixes all
   glyphnb demo --font MyHand.ttf            a typeface of your own
   glyphnb demo --images scans/              a folder with one image per letter
-  glyphnb demo --font all --letters digits  ten digits in all bundled typefaces
-  glyphnb scan sheet.jpg --out scans/       a photographed sheet of letters, cut into such a folder
+  glyphnb demo --font all --letters digits  ten digits in every bundled face
+  glyphnb scan sheet.jpg --out scans/       a photo of a sheet, cut to letters
   glyphnb letters --font MyHand.ttf --letters а-я --out drawn/
-  glyphnb morph ج ق --out morph.gif         a film from the model that ships with glyphnb
-  glyphnb morph سلام --path spline          a word, on one curve through its letters
-  glyphnb morph سلام --loop round --out word.mp4     a word, letter by letter, round and round
-  glyphnb morph ف ي --path geodesic --ease smooth    shortest in the images, slower at each letter
-  glyphnb morph ج ق --ink "#1b3a6b" --paper "#fff8e7" --smooth --strip still.png
-  glyphnb morph ABC --model glyphnb-demo/vae.keras   letters of your own, after glyphnb demo
-  glyphnb doctor vae.keras --images scans/  how good a model of yours is, on one page
+  glyphnb morph ج ق --out morph.gif         a film from the shipped model
+  glyphnb morph سلام --path spline          a word, on one curve
+  glyphnb morph سلام --loop round --out word.mp4    round and round
+  glyphnb morph ف ي --path geodesic --ease smooth   shortest, with rests
+  glyphnb morph ج ق --ink "#1b3a6b" --paper "#fff8e7" --smooth --strip s.png
+  glyphnb morph ABC --model glyphnb-demo/vae.keras  letters of the demo
+  glyphnb doctor vae.keras --images scans/  how good a model is, on one page
   glyphnb compress scans/ --out scans.gly   one small file
   glyphnb decompress scans.gly --out back/  the letters again
   glyphnb denoise scans/ --out clean/       a median filter
-  glyphnb denoise scans/ --model glyphnb-demo/denoiser.keras    a denoiser of yours
-  glyphnb reduce scans/ --out map.png       the letters on one sheet, neighbours near each other
-  glyphnb tint scans/ --style two-tone      letters in colour, to train a model that colours
-  glyphnb complete --font MyFont.ttf --letters ABCD   the other letters of a face
+  glyphnb denoise scans/ --model glyphnb-demo/denoiser.keras   a denoiser
+  glyphnb reduce scans/ --out map.png       one sheet, neighbours look alike
+  glyphnb tint scans/ --style two-tone      letters in colour
+  glyphnb complete --font MyFont.ttf --letters ABCD    the letters it lacks
 """
 
 
@@ -54,6 +54,10 @@ def _examples(command: str = "") -> str:
     return "\n".join(["Examples:", "", *lines])
 
 # %% ../../nbs/6_cli/65_main.ipynb #make-app
+_COMMANDS = [demo, scan, letters, morph, doctor, complete]
+_COMMANDS += [denoise, compress, decompress, reduce, tint]
+
+
 def make_app() -> App:
     "Put the commands together, each with its examples."
     settings = "".join(f"\n{name}={value}" for name, value in glyphnb.settings().items())
@@ -61,23 +65,11 @@ def make_app() -> App:
         name="glyphnb",
         help="Autoencoders and variational autoencoders on images of letters.",
         help_epilogue=_examples()
-        + "\n\nglyphnb COMMAND --help describes a command; --debug shows the traceback of an error.",
+        + "\n\nglyphnb COMMAND --help describes a command; --debug shows a full traceback.",
         help_format="plaintext",
         version=f"glyphnb {glyphnb.__version__}{settings}",
     )
-    for command in (
-        demo,
-        scan,
-        letters,
-        morph,
-        doctor,
-        complete,
-        denoise,
-        compress,
-        decompress,
-        reduce,
-        tint,
-    ):
+    for command in _COMMANDS:
         app.command(command, help_epilogue=_examples(command.__name__))
     return app
 

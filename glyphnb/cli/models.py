@@ -7,9 +7,9 @@ __all__ = ['demo', 'doctor']
 
 # %% ../../nbs/6_cli/62_models.ipynb #imports
 from pathlib import Path
-from typing import Literal
 
 from .commands import Steps, documented, quiet_keras
+from .own_letters import Align, Faces
 from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/6_cli/62_models.ipynb #demo
@@ -18,11 +18,9 @@ def demo(
     *,
     out: Path = Path("glyphnb-demo"),  # Folder for the results
     images: Path | None = None,  # Folder of images to use in place of a typeface
-    font: list[str]
-    | None = None,  # TTF or OTF files, names of bundled faces, or all (DejaVu Sans by default)
-    letters: str
-    | None = None,  # The letters, a range (а-я or U+0410-U+042F), or a set: arabic, latin, latin-lower, digits, greek
-    align: Literal["ink", "baseline"] = "ink",  # Centre each letter, or let all stand on one line
+    font: Faces | None = None,  # TTF or OTF files, bundled faces, or all (DejaVu Sans by default)
+    letters: str | None = None,  # Letters, a range (а-я, U+0410-U+042F), or a set, such as latin
+    align: Align = "ink",  # Centre each letter, or let all stand on one line
     samples: int = 10_000,  # Images to make of the letters, at least 100
     seed: int = 0,  # The same seed gives the same results
     skip_unreadable: bool = False,  # Skip files that are not images
@@ -71,8 +69,7 @@ def demo(
 # %% ../../nbs/6_cli/62_models.ipynb #doctor
 @documented
 def doctor(
-    model: Path
-    | None = None,  # .keras file of an autoencoder or a VAE (the shipped model by default)
+    model: Path | None = None,  # .keras file of an autoencoder or VAE (the shipped one by default)
     *,
     images: Path | None = None,  # Folder of images to examine it on (distorted letters by default)
     train: Path | None = None,  # Folder of images it has learned from: looks for copies and leaks

@@ -44,9 +44,11 @@ def demo_models(
 ) -> dict[str, Recipe]:  # Name to model and epochs
     "Build the three models of the demo: an autoencoder, a denoiser and a VAE of two latent numbers."
     return {
-        "autoencoder": Recipe(Autoencoder(seed=seed), 8),
-        "denoiser": Recipe(Autoencoder(corrupt=SaltAndPepper(NOISE, seed), seed=seed), 8),
-        "vae": Recipe(VAE(seed=seed), 20),
+        "autoencoder": Recipe(Autoencoder(seed=seed, name="autoencoder"), 8),
+        "denoiser": Recipe(
+            Autoencoder(corrupt=SaltAndPepper(NOISE, seed), seed=seed, name="denoiser"), 8
+        ),
+        "vae": Recipe(VAE(seed=seed, name="vae"), 20),
     }
 
 # %% ../../nbs/5_judge/52_report.ipynb #measure
@@ -228,9 +230,7 @@ def write_diagnosis(
 def known_letters(
     dir_path: str | Path,  # Folder that `glyphnb demo` wrote
     size: int = 64,  # Pixels per side
-) -> (
-    GlyphSet | None
-):  # The letters that its models have learned; `None` where there is no such folder
+) -> GlyphSet | None:  # Letters that its models have learned; `None` if there is no such folder
     "Read the letters that the models of a demo have learned, as they have learned them."
     folder = Path(dir_path)
     if not (folder / "metrics.json").is_file() or not (folder / "converted").is_dir():

@@ -35,8 +35,7 @@ from ..show.plotting import tile_images
 # %% ../../nbs/4_latent/44_animation.ipynb #loop-frames
 def loop_frames(
     frames: np.ndarray,  # `(n, height, width)` ink
-    hold: int
-    | None = None,  # Frames to rest at each waypoint, at least 1; a fifth of the way between two by default
+    hold: int | None = None,  # Frames of rest at a waypoint; by default a fifth of a segment
     waypoints: Sequence[int] = (0, -1),  # Numbers of the frames to rest at; by default both ends
     back: bool = True,  # Play the frames backwards, too
 ) -> np.ndarray:  # Ink; with the defaults `2 * n - 2 + 2 * (hold - 1)` frames, without a seam
@@ -260,9 +259,7 @@ def animate_morph_images(
 
 
 def animate_morph_images_from_morph(
-    morph_images: Sequence[
-        np.ndarray
-    ],  # `n` images `(height, width, 1)`: floats in [0, 1], or levels from 0 to 255
+    morph_images: Sequence[np.ndarray],  # Images `(height, width, 1)`: in [0, 1], or levels to 255
     n_steps: int | None = None,  # Use the first `n_steps` of them; all by default
     loop: bool = True,  # Rest at the ends and come back
     fps: float = 25,  # Frames a second
@@ -281,10 +278,10 @@ def animate_morph_images_from_morph(
 class WordFilm(NamedTuple):
     "A film through the letters of a word."
 
-    frames: np.ndarray  # `(t, height, width)` uint8 ink, rests and way back included
+    frames: np.ndarray  # `(t, height, width)` uint8 ink, with the rests and the way back
     stills: (
         np.ndarray
-    )  # `(k, height, width)` uint8 ink, letters and what is between them, for a strip
+    )  # `(k, height, width)` uint8 ink: the letters and images between, for a strip
     letters: list[str]  # The letters, in order
     right_to_left: bool  # Whether they are written so
 

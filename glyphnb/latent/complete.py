@@ -218,8 +218,7 @@ class Given(NamedTuple):
 
 def choose_set(
     letters,  # Letters that are given
-    letter_set: str
-    | None = None,  # Name in `GLYPH_SETS`; by default the first set that has the letters
+    letter_set: str | None = None,  # Name in `GLYPH_SETS`; by default the first with these letters
 ) -> str:  # Name of a set
     "Name the set that letters are of. Raises `GlyphnbError` when there is none, or a letter is not in it."
     if letter_set is None:
@@ -269,9 +268,7 @@ def compare_with_own(
     space: StyleSpace,  # From `learn_styles`
     completed: Completed,  # From `complete_letters`
     own: GlyphSet,  # All letters of the set, as the face has them
-) -> tuple[
-    np.ndarray, np.ndarray
-]:  # Their distances, `(letters, height, width)`; IoU of each guessed letter
+) -> tuple[np.ndarray, np.ndarray]:  # Distances `(letters, height, width)`; IoU of each guess
     "Compare guessed letters with the face's own, which were held back."
     zoom, given = completed.glyphs.ink.shape[-1] // space.size, np.flatnonzero(completed.given)
     truth = fit_letters(own, space, known=given, zoom=zoom)
@@ -280,8 +277,7 @@ def compare_with_own(
 # %% ../../nbs/4_latent/46_complete.ipynb #completion-sheet
 def completion_sheet(
     completed: Completed,  # From `complete_letters`
-    truth: np.ndarray
-    | None = None,  # `(letters, height, width)` distances of the face's own letters
+    truth: np.ndarray | None = None,  # `(letters, height, width)` distances of the own letters
 ) -> Picture:
     "Show a face letter by letter; each one says whether it was given or guessed."
     from matplotlib.figure import Figure  # late: it takes longer to load than a sheet to draw

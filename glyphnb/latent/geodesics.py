@@ -53,9 +53,7 @@ def shorten_path(
     decoder: Callable,  # Codes to images
     n_iterations: int = 100,  # Times to move all codes, at most
     tolerance: float = 1e-4,  # Stop when an iteration lowers the energy by less than this share
-) -> tuple[
-    np.ndarray, list[float]
-]:  # `(n, latent_dim)` codes, and the energy before and after each iteration
+) -> tuple[np.ndarray, list[float]]:  # `(n, latent_dim)` codes; energies, of the start first
     """Shorten a path on the surface that the decoder draws, until no path near it is shorter.
 
     The energy, the sum of squared changes between neighbouring images, is lowered by Gauss-Newton
@@ -115,9 +113,7 @@ class PathMeasures(NamedTuple):
     largest_step: float  # Largest change over mean change, 1 at constant speed
     roughness: float  # Mean squared second difference of the images, summed over pixels
     log_prior: float  # Mean log-density of the codes under N(0, I), in nats
-    distance_to_known: (
-        float  # Mean distance of an image from the nearest known letter; NaN without letters
-    )
+    distance_to_known: float  # Mean distance of an image from the nearest known one; NaN for none
 
 
 def measure_path(

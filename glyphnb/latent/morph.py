@@ -145,11 +145,8 @@ def sample_path(
     path: Callable = piecewise,  # `piecewise`, `spline`, or a function like them
     closed: bool = False,  # Go on to the first waypoint, and end one step before it
     constant_speed: bool = True,  # Space the codes so that all steps change the image equally
-    ease: Callable
-    | None = None,  # Elapsed time to distance, from waypoint to waypoint: `ease_in_out`
-) -> tuple[
-    np.ndarray, np.ndarray
-]:  # `(n, latent_dim)` codes, and at which of them the waypoints are, `(k,)`
+    ease: Callable | None = None,  # Elapsed time to distance between waypoints: `ease_in_out`
+) -> tuple[np.ndarray, np.ndarray]:  # `(n, latent_dim)` codes; numbers of the waypoints, `(k,)`
     "Choose the codes of a film through several waypoints. Raises `GlyphnbError` for too few of either."
     waypoints = np.asarray(waypoints)
     if waypoints.ndim != 2 or len(waypoints) < 2:

@@ -204,7 +204,8 @@ def augment(
         if not others:
             raise GlyphnbError("`fresh` needs a distortion other than quarter turns, got none")
         alone = np.flatnonzero(~chosen[others].any(axis=0))
-        chosen[rng.choice(others, len(alone)), alone] = True
+        odds = chances[others, 0] / chances[others, 0].sum()
+        chosen[rng.choice(others, len(alone), p=odds), alone] = True
     ink = _distort(fit_squares(glyphs.ink, size)[origin], distortions, chosen, rng)
     return GlyphSet(ink, glyphs.letters[origin], glyphs.faces[origin], glyphs.origins)
 

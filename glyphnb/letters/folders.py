@@ -316,9 +316,7 @@ def prepare_letters(
 def read_greys(
     images: str | Path,  # An image, or a folder of images
     skip_unreadable: bool = False,  # Warn about files that are not images instead of raising
-) -> dict[
-    str, np.ndarray
-]:  # Name of the PNG that a file becomes, to its `(height, width)` uint8 grey levels
+) -> dict[str, np.ndarray]:  # Name of the PNG that a file becomes, to `(height, width)` uint8 greys
     """Read images as they are, by name.
 
     Raises `GlyphnbError` for two files that would become one, and for images that are too deep in the folder.

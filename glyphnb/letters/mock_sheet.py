@@ -81,9 +81,7 @@ class Sheet(NamedTuple):
     "A made-up photo, and what is on it."
 
     photo: np.ndarray  # `(height, width, 3)` uint8
-    owner: (
-        np.ndarray
-    )  # `(height, width)` uint8: number of the letter that a pixel belongs to, from 1
+    owner: np.ndarray  # `(height, width)` uint8: number of the letter of each pixel, from 1
 
 
 def mock_sheet(

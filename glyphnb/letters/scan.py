@@ -140,9 +140,7 @@ class Found(NamedTuple):
 
     glyphs: GlyphSet  # One square glyph per letter, all on one scale
     boxes: np.ndarray  # `(n, 4)` left, top, right, bottom in pixels of the photo
-    owner: (
-        np.ndarray
-    )  # `(height, width)` number of the letter of each pixel, from 1; longest side <= 2000
+    owner: np.ndarray  # `(height, width)` letter of each pixel, from 1; longest side <= 2000
     rows: list[int]  # Letters in each row, from the top
     angle: float  # Tilt of the rows in degrees, counter-clockwise positive
 

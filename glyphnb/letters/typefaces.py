@@ -159,9 +159,7 @@ def sha256(
 
 def describe_font(
     path: str | Path,  # TTF or OTF file
-) -> (
-    dict
-):  # File, SHA-256, and what its name table has of: name, version, copyright, maker, licence
+) -> dict:  # File, SHA-256, and, where it says so: name, version, copyright, maker, licence
     "Read a font's name, style, licence and version from its name table."
     table = _open_font(Path(path))["name"]
     parts = {"name": 4, "version": 5, "copyright": 0, "maker": 8, "licence": 13, "licence_url": 14}
@@ -220,9 +218,7 @@ def _in_form(letters: list[str], form: str | None) -> list[str]:
 # %% ../../nbs/1_letters/11_typefaces.ipynb #render-glyphs
 def render_glyphs(
     letters: str = "arabic",  # A name in `GLYPH_SETS`, ranges such as "а-я", or a text
-    faces: str
-    | Path
-    | list = "DejaVu Sans",  # Names in `find_fonts()` or font files, or "all" that ship
+    faces: str | Path | list = "DejaVu Sans",  # Names in `find_fonts()`, font files, or "all"
     size: int = 1000,  # Pixels per side; a smaller letter is a large one scaled down
     align: str = "ink",  # Centre each by its ink, or let all stand on one "baseline"
     form: str | None = None,  # "initial", "medial" or "final": as inside a word, where letters join

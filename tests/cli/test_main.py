@@ -1,96 +1,129 @@
-"""cli.main."""
+"""cli.main: help that is fast and whole, one line for what is wrong, and a traceback for a bug."""
 
 import inspect
-import os
+import re
 import subprocess
 import sys
-import time
-from pathlib import Path
+import warnings
 
 import pytest
+from fastcore.docments import docments
 
-from glyphnb import cli
+from glyphnb.cli import image_folders
+from glyphnb.cli.films import morph
+from glyphnb.cli.image_folders import compress, decompress, denoise, reduce, tint
+from glyphnb.cli.main import main
+from glyphnb.cli.models import demo, doctor
+from glyphnb.cli.own_letters import complete, letters, scan
 
-GLYPHNB = str(Path(sys.executable).with_name("glyphnb"))
-
-
-def run(*words, cwd, **environment):
-    return subprocess.run(
-        [GLYPHNB, *map(str, words)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, **environment},
-    )
+COMMANDS = [
+    demo, scan, letters, morph, doctor, complete, denoise, compress, decompress, reduce, tint
+]  # fmt: skip
 
 
-def fails_with_one_line(done, *words):
-    assert done.returncode == 2, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line]
-    assert len(lines) == 1 and lines[0].startswith("glyphnb: error: "), done.stderr
-    for word in words:
-        assert str(word) in lines[0]
+def test_help_loads_nothing_heavy():
+    heavy = {"tensorflow", "keras", "torch", "jax", "scipy", "sklearn", "skimage", "matplotlib"}
+    code = "import sys; from glyphnb.cli.main import make_app; make_app();"
+    code += f"print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
 
 
-def test_help_is_fast_and_has_examples(tmp_path):
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        done = run("--help", cwd=tmp_path)
-        times.append(time.perf_counter() - start)
-    assert done.returncode == 0 and "examples:" in done.stdout
-    assert min(times) < 0.5
-    code = "import sys, glyphnb.cli; glyphnb.cli.make_parser(); print('numpy' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_help_tells_every_option_with_the_comment_beside_it(command, glyphnb, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    done = glyphnb(command.__name__, "--help")
+    text = " ".join(re.sub("[│╭╮╰╯─]", " ", done.out).split())
+    assert done.status == 0 and "Examples:" in text
+    for name, entry in docments(inspect.unwrap(command), full=True, returns=False).items():
+        assert f"--{name.replace('_', '-')} " in text
+        assert entry.docment and entry.docment in text, name
+        if isinstance(entry.default, (str, int, float)) and entry.default is not False:
+            assert f"[default: {entry.default}]" in text
 
 
-COMMANDS = [name.removeprefix("run_") for name in cli.__all__ if name.startswith("run_")]
+@pytest.mark.parametrize("command", ["", *(command.__name__ for command in COMMANDS)])
+def test_help_fits_into_a_terminal(command, glyphnb, monkeypatch):
+    "No example breaks: each line of it can be copied."
+    monkeypatch.setenv("COLUMNS", "80")
+    text = glyphnb(*command.split(), "--help").out
+    examples = [line for line in text.splitlines() if line.startswith("  glyphnb ")]
+    assert examples and max(map(len, text.splitlines())) <= 80
+    own = f"glyphnb {command} "
+    assert all(line.strip().startswith(own) for line in examples if command)
+    after = text[text.index("Examples:") :].splitlines()[2:]
+    for line in after[: len(examples)]:
+        assert line in examples
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_an_example_and_every_argument_of_the_function(command, capsys):
-    with pytest.raises(SystemExit) as done:
-        cli.main([command, "--help"])
-    text = capsys.readouterr().out
-    assert done.value.code == 0 and f"\n  glyphnb {command} " in text
-    own = {"letter_set": "--set", "k": "-k", "model": "MODEL" if command == "doctor" else "--model"}
-    for name, parameter in inspect.signature(getattr(cli, f"run_{command}")).parameters.items():
-        if parameter.default is not parameter.empty:  # without the others, nothing runs
-            assert own.get(name, f"--{name.replace('_', '-')}") in text
-        if isinstance(parameter.default, (str, int, float)) and parameter.default is not False:
-            assert f"(default: {parameter.default})" in " ".join(text.split())
+def test_the_version_comes_with_the_settings_that_matter(glyphnb):
+    assert re.match(r"glyphnb \d+\.\d+.*\n(\w+=.*\n)+", glyphnb("--version").out)
 
 
-@pytest.mark.parametrize(
-    "words, named",
-    [
-        (["--images", "absent"], "absent"),
-        (["--images", "empty"], "empty"),
-        (["--images", "file.txt"], "file.txt"),
-        (["--font", "file.txt"], "file.txt"),
-        (["--font", "absent.ttf"], "absent.ttf"),
-        (["--letters", "中"], "中"),
-        (["--letters", "a"], "letters"),
-        (["--samples", "5"], "samples"),
-        (["--images", "empty", "--letters", "ab"], "images"),
-        (["--out", "file.txt"], "file.txt"),
-        (["--out", "theirs"], "theirs"),
-        (["--out", "file.txt/inside"], "file.txt"),
-    ],
-)
-def test_bad_input_gets_one_line(tmp_path, words, named):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs" / "thesis.tex").write_text("years of work")
-    (tmp_path / "file.txt").write_text("text")
-    before = sorted(path.name for path in tmp_path.rglob("*"))
-    fails_with_one_line(run("demo", *words, cwd=tmp_path), named)
-    after = sorted(path.name for path in tmp_path.rglob("*"))
-    assert after == before
-    assert (tmp_path / "theirs" / "thesis.tex").read_text() == "years of work"
+def test_bad_usage_is_said_in_one_line(here, refused):
+    refused(["dance"], "dance")
+    refused(["demo", "--samples", "many"], "samples", "many")
+    refused(["reduce", "four", "--method", "magic"], "method", "magic")
+    refused(["scan", "sheet.jpg"], "--out")
+    refused(["demo", "--sample", "5"], "--sample")
 
 
-def test_bad_usage_exits_with_2(tmp_path):
-    for words in ([], ["dance"], ["demo", "--samples", "many"]):
-        assert run(*words, cwd=tmp_path).returncode == 2
+def test_an_error_names_the_option_that_was_typed(here, refused):
+    refused(["demo", "--samples", "5"], "--samples must be at least 100")
+    refused(["morph", "بق", "--steps", "1"], "--steps")
+    refused(["compress", "x", "--lossless", "--model", "m.keras"], "--lossless takes no model")
+
+
+def test_debug_adds_the_traceback_of_an_error(here, glyphnb):
+    done = glyphnb("compress", "nowhere", "--debug")
+    assert done.status == 2 and "Traceback" in done.err and "nowhere" in done.err
+    assert done.err.splitlines()[-1].startswith("glyphnb: error: ")
+
+
+def test_a_bug_keeps_its_traceback(here, monkeypatch):
+    def broken(*_, **__):
+        raise TypeError("a mistake of ours")
+
+    monkeypatch.setattr("glyphnb.letters.folders.read_greys", broken)
+    for words in (["tint", "x"], ["denoise", "x"]):
+        with pytest.raises(TypeError, match="of ours"):
+            main(words)
+    monkeypatch.setattr("glyphnb.letters.folders.read_greys", lambda *_, **__: [][1])
+    with pytest.raises(IndexError):
+        main(["tint", "x"])
+
+
+def test_an_interrupt_is_no_error(here, glyphnb, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("glyphnb.letters.folders.read_greys", interrupted)
+    done = glyphnb("tint", "x")
+    assert done.status == 130 and "interrupted" in done.err and "Traceback" not in done.err
+
+
+def test_warnings_are_as_before_when_it_is_done(here, glyphnb, monkeypatch):
+    shown, filters = warnings.showwarning, list(warnings.filters)
+    for words in (["compress", "nowhere"], ["--help"], ["--version"]):
+        glyphnb(*words)
+        assert warnings.showwarning is shown and warnings.filters == filters
+
+
+def test_a_warning_of_ours_is_one_line_and_others_look_as_always(here, glyphnb, monkeypatch):
+    from glyphnb import GlyphnbWarning
+
+    def warn(*_, **__):
+        warnings.warn("look at this", GlyphnbWarning, stacklevel=2)
+        warnings.warn("an old friend", RuntimeWarning, stacklevel=2)
+        return {}
+
+    monkeypatch.setattr("glyphnb.letters.folders.read_greys", warn)
+    monkeypatch.setattr(image_folders, "write_greys", lambda *_: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        done = glyphnb("tint", "x")
+    assert "glyphnb: look at this\n" in done.err and "RuntimeWarning: an old friend" in done.err
+
+
+def test_a_terminal_without_the_letters_shows_what_it_can(run, tmp_path):
+    done = run("morph", "Qz", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 2 and "Traceback" not in done.stderr and "got Q" in done.stderr

@@ -1,0 +1,72 @@
+"""cli.commands."""
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal, get_args
+
+import pytest
+from cyclopts import App, Parameter
+
+from glyphnb.cli.commands import Steps, documented, run_app
+from glyphnb.letters.glyphs import GlyphnbError
+
+
+def greet(
+    name: str,  # Whom to greet
+    *,
+    out: Path = Path("greeting.txt"),  # File to write
+    style: Literal["warm", "cool"] = "warm",  # How
+    loud: bool = False,  # In capitals
+):
+    "Greet someone."
+    if not name:
+        raise GlyphnbError("`name` must not be empty, got ''")
+    print(f"{style} {name.upper() if loud else name} {out}")
+
+
+@pytest.fixture
+def app():
+    app = App("hall", help="A hall.")
+    app.command(documented(greet))
+    return app
+
+
+def test_comments_are_the_help_of_options():
+    documented(greet)
+    for name, text in {
+        "name": "Whom to greet",
+        "out": "File to write",
+        "loud": "In capitals",
+    }.items():
+        kind, parameter = get_args(greet.__annotations__[name])
+        assert isinstance(parameter, Parameter) and parameter.help == text
+    assert inspect.signature(greet).parameters["style"].default == "warm"
+
+
+def test_an_option_has_its_long_name_and_some_a_short_one(app, capsys):
+    assert run_app(app, ["greet", "Ada", "-o", "a.txt", "--loud", "--style", "cool"]) == 0
+    assert capsys.readouterr().out == "cool ADA a.txt\n"
+    assert run_app(app, ["greet", "--name", "Ada", "--out", "a.txt"]) == 0
+    assert capsys.readouterr().out == "warm Ada a.txt\n"
+
+
+def test_a_parameter_in_a_message_is_called_as_its_option(app, capsys):
+    assert run_app(app, ["greet", ""]) == 2
+    assert capsys.readouterr().err == "glyphnb: error: --name must not be empty, got ''\n"
+
+
+def test_steps_are_counted(capsys):
+    step = Steps(2)
+    step("one")
+    step("two")
+    assert capsys.readouterr().out == "[1/2] one\n[2/2] two\n"
+
+
+def test_keras_loads_without_a_word():
+    "Not even of the graphics cards that TensorFlow looks for, at its first operation."
+    code = "from glyphnb.cli.commands import quiet_keras; quiet_keras(); import sys; import keras"
+    code += "; keras.ops.zeros(1); print('loaded')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("loaded\n", "")
