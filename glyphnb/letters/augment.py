@@ -148,11 +148,11 @@ class Rotate(Distortion):
         return _about_centre(cos / zoom, -sin / zoom, sin / zoom, cos / zoom, size)
 
 
+@dataclass(frozen=True)
 class Tilt(Distortion):
-    "Move both ends of the left or the right edge outwards, by up to one side: a page turned away."
+    "Move both ends of the left (or, below 0, the right) edge outwards, in sides: a page turned away."
 
-    def draw(self, rng, n):
-        return rng.uniform(-1, 1, n)
+    amount: tuple[float, float] = (-1.0, 1.0)
 
     def matrices(self, amounts, size):
         ratio = 1 / (1 + 2 * abs(amounts))

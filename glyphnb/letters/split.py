@@ -56,9 +56,7 @@ def make_dataset(
     held_out: float = 0.2,  # Share of the letters kept for `unseen`
     by: str = "letters",  # What is held out: "letters", "faces" or "families"
     seed: int = 0,  # Makes everything repeat
-    distortions: Sequence[
-        Distortion
-    ] = ARTICLE,  # Of the training images; the other sets stay comparable
+    distortions: Sequence[Distortion] = ARTICLE,  # Of `train`; the other sets stay comparable
     stream: bool = False,  # Distort the training images anew in every epoch: a `Stream`
 ) -> Dataset:  # Three `GlyphSet`s
     """Split by source, then augment: a set to learn from, and two to ask about.
@@ -133,7 +131,12 @@ def save_dataset(
     data: Dataset,  # From `make_dataset`
     out: str | Path,  # Folder that gets a sub-folder for each set
 ) -> list[Path]:  # The sub-folders
-    "Write the images of a data set as PNG files, white on black, with the letter and face of each."
+    """Write the images of a data set as PNG files, white on black, with the letter and face of each.
+
+    Raises `GlyphnbError` for a stream, which has no end.
+    """
+    if isinstance(data.train, Stream):
+        raise GlyphnbError("`data` must hold images to be saved, got a stream, which has no end")
     for name, part in data._asdict().items():
         names = [f"{name}_{i:05}.png" for i in range(len(part))]
         labels = zip(names, part.letters.tolist(), part.faces.tolist(), strict=True)

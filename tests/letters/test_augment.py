@@ -221,3 +221,12 @@ def test_originals_are_left_as_they_are(shapes):
     before = shapes.ink.copy()
     augment(shapes, 50, 48, distortions=[Thicken(), Rotate(), QuarterTurn()])
     assert np.array_equal(shapes.ink, before)
+
+
+def test_a_fresh_copy_that_chance_left_alone_gets_a_distortion_by_its_odds(letters):
+    "Thicken leaves every letter upright, Shear moves all: copies tell which of them it was."
+    seldom = [Thicken(0.001, amount=(2.0, 2.0)), Shear(0.003, amount=(20.0, 20.0))]
+    fresh = augment(letters[:1], 2000, seed=0, distortions=seldom, fresh=True)
+    alone = [augment(letters[:1], 1, distortions=[type(d)(1.0, d.amount)]).ink[0] for d in seldom]
+    shares = [(fresh.ink == ink).all(axis=(1, 2)).mean() for ink in alone]
+    np.testing.assert_allclose(shares, [0.25, 0.75], atol=0.04)

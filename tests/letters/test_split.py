@@ -77,3 +77,10 @@ def test_a_saved_data_set_keeps_its_labels(shapes, tmp_path):
         read = load_data(tmp_path / name, 16, paper="black")
         assert np.array_equal(read.ink, part.ink)
         assert read.sources.tolist() == part.sources.tolist()
+
+
+def test_a_stream_has_no_end_and_is_not_saved(tmp_path, letters):
+    data = make_dataset(letters, 100, stream=True)
+    with pytest.raises(GlyphnbError, match="stream"):
+        save_dataset(data, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
