@@ -19,7 +19,7 @@ from glyphnb.autoencoders.networks import (
     build_encoder,
     with_sigmoid,
 )
-from ..letters.glyphs import GlyphnbError, as_images, to_uint8
+from ..letters.glyphs import GlyphnbError, GlyphSet, as_images, to_uint8
 from ..show.plotting import Picture, tile_images
 
 # %% ../../nbs/2_autoencoders/21_autoencoder.ipynb #bernoulli-nll
@@ -153,7 +153,8 @@ class Autoencoder(keras.Model):
 
     def predict(self, x, **kwargs) -> np.ndarray:
         "Images, or a data set of them, to reconstructions `(n, height, width, channels)` in [0, 1]."
-        return self.reconstruction.predict(x, **kwargs)
+        images = x.images if isinstance(x, GlyphSet) else x
+        return self.reconstruction.predict(images, **kwargs)
 
     def export(self, filepath, **kwargs):
         "Write the way from images to reconstructions for other programs, as `keras.Model.export` does."

@@ -143,9 +143,7 @@ def train(
     log_dir: str | Path | None = None,  # Folder for TensorBoard, one per run
     callbacks: Sequence[keras.callbacks.Callback] = (),  # More Keras callbacks
     progress: bool = True,  # Show a bar
-    checkpoint: str
-    | Path
-    | None = None,  # Folder that keeps each finished epoch; a run that was cut off goes on from there
+    checkpoint: str | Path | None = None,  # Folder that keeps each epoch; a run goes on from there
 ) -> dict[str, list[float]]:  # Name to values, one an epoch
     """Train a model to reproduce images, with a one-cycle learning rate.
 

@@ -49,12 +49,13 @@ def letters(
     form: Form | None = None,  # As inside a word, where letters join
 ):
     """Draw letters of a typeface into a folder."""
-    from glyphnb.letters.files import save_glyphs
+    from glyphnb.letters.files import results_folder, save_glyphs
     from glyphnb.letters.typefaces import first_set, render_glyphs
 
     faces = font or "DejaVu Sans"
     drawn = render_glyphs(letters or first_set(faces), faces, size, align, form)
-    files = save_glyphs(drawn, out)
+    with results_folder(out, "letters") as place:
+        files = save_glyphs(drawn, place)
     print(f"Wrote {len(files)} letters to {out}")
 
 # %% ../../nbs/6_cli/61_own_letters.ipynb #complete

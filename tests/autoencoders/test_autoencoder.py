@@ -223,3 +223,9 @@ def test_visualize_puts_an_image_above_its_reconstruction():
     assert (others[0] == sheet).all() and (others[1] != sheet).any()
     with pytest.raises(GlyphnbError, match="`n_samples`"):
         visualize(Invert(), x, 10)
+
+
+def test_predict_takes_a_glyph_set(letters):
+    model = Autoencoder()
+    by_arrays = model.predict(letters.images, verbose=0)
+    np.testing.assert_array_equal(model.predict(letters, verbose=0), by_arrays)

@@ -95,7 +95,7 @@ class TestPaths:
             return np.stack([np.exp(1.1 * x), np.exp(1.1 * x) * y], axis=1).reshape(-1, 1, 2, 1)
 
         steps = step_lengths(stretched, sample_path(waypoints, stretched, 100, path)[0])
-        # The path itself is followed steadily: only at a sharp turn is the distance of a step shorter.
+        # The path is followed steadily: only at a sharp turn is the distance across a step shorter.
         assert steps.max() / steps.mean() < 1.05 and np.quantile(steps, 0.05) / steps.mean() > 0.75
         uneven = step_lengths(
             stretched, sample_path(waypoints, stretched, 100, path, constant_speed=False)[0]
