@@ -313,7 +313,7 @@ class Perspective(Distortion):
 def elastic_field(
     n: int,  # How many fields
     size: int,  # Pixels per side
-    rng: np.random.Generator,
+    rng: np.random.Generator,  # Where the directions come from
     knots: int = 6,  # Random arrows along each side; the fewer, the smoother
 ) -> np.ndarray:  # `(n, 2, size, size)` shifts along rows and columns, root mean square 1
     "Draw smooth random fields: a coarse grid of random arrows, spread by a Gaussian along each axis."
