@@ -6,22 +6,27 @@ import pytest
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
-from glyphnb.augment import create_augmentor_pipeline
-from glyphnb.autoencoder import Autoencoder, build_decoder, build_encoder, visualize
-from glyphnb.glyphs import (
+from glyphnb import (
+    VAE,
+    Autoencoder,
+    animate_morph_images,
+    animate_morph_images_from_morph,
+    build_decoder,
+    build_encoder,
     change_image_background,
+    create_augmentor_pipeline,
+    generate_morph_images,
     load_data,
     load_image,
     render_glyphs,
+    sample_glyphs,
     save_glyphs,
+    vae_loss,
+    visualize,
+    viz_decoded,
 )
-from glyphnb.latent import sample_glyphs, viz_decoded
-from glyphnb.morph import (
-    animate_morph_images,
-    animate_morph_images_from_morph,
-    generate_morph_images,
-)
-from glyphnb.vae import VAE
+from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.vae.elbo import sample_z
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +48,9 @@ def data(tmp_path_factory):
     return place, train, test
 
 
-def test_the_augmented_copies_know_their_original(data):
+def test_the_augmented_copies_know_their_original(data, letters):
     place, *_ = data
-    letters = load_data(place / "converted" / "output").letters
-    assert set(letters) == {f"original_{i}" for i in range(21)}
+    assert set(load_data(place / "converted" / "output").letters) == set(letters.letters)
 
 
 def test_the_networks_have_the_exact_sizes():
@@ -88,13 +92,43 @@ def test_the_autoencoder_is_compiled_and_trained_as_printed(data, tmp_path):
     visualize(autoencoder, test, 10)
 
 
+def test_the_reparameterization_takes_a_pair():
+    mu, sigma = np.full((4000, 2), 3.0, "float32"), np.full((4000, 2), 2 * np.log(0.5), "float32")
+    z = keras.ops.convert_to_numpy(sample_z([mu, sigma]))
+    np.testing.assert_allclose([z.mean(), z.std()], [3, 0.5], atol=0.03)
+    lam = keras.layers.Lambda(sample_z, output_shape=(2,), name="z")([mu, sigma])
+    assert lam.shape == (4000, 2)
+
+
 @pytest.fixture(scope="module")
 def vae(data):
+    "The loss is given as the article gives it; the VAE sees the moments that the loss needs."
     _, train, test = data
-    vae = VAE(arch="article", seed=0)
-    vae.compile(optimizer="adam")
+    vae = VAE(arch="article")
+    vae.compile(optimizer="adam", loss=vae_loss)
     vae.fit(train, train, epochs=1, batch_size=128, validation_data=(test, test), verbose=0)
     return vae
+
+
+def test_the_loss_of_images_alone_is_refused_in_one_line(data):
+    "The article's function found the moments of q in the rest of the notebook."
+    _, train, _ = data
+    with pytest.raises(GlyphnbError, match="z_mean, z_log_var"):
+        vae_loss(train[:2], train[:2])
+
+
+def test_the_encoder_answers_with_mean_log_variance_and_code(vae, data):
+    _, _, test = data
+    mu, sigma, z = vae.encoder.predict(test, verbose=0)
+    assert mu.shape == sigma.shape == z.shape == (60, 2)
+    assert vae.encoder.predict(test, verbose=0)[2].shape == (60, 2)
+    np.testing.assert_allclose(vae.encode(test), mu, atol=1e-5)
+
+
+def test_the_decoder_answers_with_images(vae):
+    x_decoded = vae.decoder.predict(np.array([[-8.0, 2.7]]), verbose=0)
+    digit = x_decoded[0].reshape(64, 64, 1)
+    assert 0 <= digit.min() and digit.max() <= 1
 
 
 def test_the_sheet_and_a_random_character(vae, data):
@@ -106,7 +140,7 @@ def test_the_sheet_and_a_random_character(vae, data):
 
 def test_the_morph_by_networks_and_by_methods_is_the_same(vae, data, tmp_path):
     place, *_ = data
-    files = sorted((place / "converted" / "output").iterdir())
+    files = sorted((place / "converted" / "output").glob("*.png"))
     img1, img2 = load_image(files[0]), load_image(files[-1])
     n_steps = 12
     by_network = generate_morph_images(img1, img2, vae.encoder, vae.decoder, n_steps)
@@ -118,3 +152,10 @@ def test_the_morph_by_networks_and_by_methods_is_the_same(vae, data, tmp_path):
         assert film.size == (64, 64)
     again = animate_morph_images_from_morph(by_network, n_steps)
     assert again.duration == clip.duration
+    levels = [np.multiply(image, 255) for image in by_network]  # as the article hands them on
+    for one, other in zip(again.iter_frames(), film_of(levels, n_steps), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def film_of(images, n_steps):
+    return animate_morph_images_from_morph(images, n_steps).iter_frames()

@@ -51,7 +51,7 @@ def test_one_order_everywhere():
 @pytest.mark.parametrize("path", [*CHAPTERS, NBS / "index.ipynb"], ids=lambda path: path.stem)
 def test_links_lead_somewhere_and_are_called_by_title(path):
     for source in sources(path, "markdown"):
-        assert not re.search(r"\b[Cc]hapters? \d", source), source
+        assert not re.search(r"(?<!\), )\b[Cc]hapters? \d", source), source  # but a book's
         for _, target, _ in LINK.findall(source):
             assert (path.parent / target).exists(), target
 
@@ -77,7 +77,8 @@ class TestChapter:
         assert path.stat().st_size < 400_000
         assert len(cells(path)) <= 60
         for source in sources(path, "markdown"):
-            words = re.sub(r"\$\$.*?\$\$|^\|.*$", "", source, flags=re.S | re.M).split()
+            text = re.sub(r"\$\$.*?\$\$|^\|.*$", "", source, flags=re.S | re.M)
+            words = re.sub(r"\$[^$]+\$", "formula", text).split()
             assert len(words) <= 120, source
         for source in sources(path, "code"):
             limit = 45 if re.search(r"^class ", source, re.M) else 25
@@ -101,7 +102,7 @@ class TestChapter:
                 continue
             asked += 1
             assert f"### Exercise {path.stem[:2]}.{asked}" in cell["source"]
-            assert cell["source"].splitlines()[-1].startswith("Hint: ")
+            assert re.search("^Hint: ", cell["source"], re.M)
             grader, answer, solution, check = found[i + 1 : i + 5]
             texts = [part["source"] for part in (grader, answer, solution, check)]
             assert texts[0].startswith("#| hide") and f"exercise_{asked} = Exercise(" in texts[0]

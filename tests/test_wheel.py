@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -27,8 +28,16 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_has_the_static_files(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for path in [*(ROOT / "glyphnb").glob("*.py"), *(ROOT / "glyphnb" / "static").iterdir()]:
+    package = ROOT / "glyphnb"
+    static = [path for path in (package / "static").iterdir() if path.is_file()]
+    for path in [*package.rglob("*.py"), package / "__init__.pyi", package / "py.typed", *static]:
         assert path.relative_to(ROOT).as_posix() in names
+
+
+def test_the_source_archive_has_the_notebooks(wheel):
+    with tarfile.open(next(wheel.parent.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "nbs").rglob("*.ipynb")} <= names
 
 
 def test_it_works_where_only_it_is_installed(wheel, tmp_path):
