@@ -16,9 +16,7 @@ from .glyphs import GlyphnbError
 # %% ../../nbs/1_letters/17_photo.ipynb #darkness-code
 def darkness(
     grey: np.ndarray,  # `(height, width)` uint8 photo
-) -> tuple[
-    np.ndarray, np.ndarray, np.ndarray
-]:  # `(height, width)` shares of the light, and two reduced
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # Darkness; the reduced photo; its paper
     "Compute how much darker each pixel is than the paper around it; also, reduced, the photo and its paper."
     from skimage.filters import gaussian, rank
     from skimage.transform import resize
