@@ -53,7 +53,7 @@ weights: .venv/ready  ## Train the shipped model again, and film it for the READ
 	glyphnb morph ف ي --steps 40 --out nbs/morph.gif
 
 bench: .venv/ready  ## Every claim of speed, measured here: an hour and a quarter, or five minutes with QUICK=1
-	TQDM_DISABLE=1 python benchmarks/bench.py $(if $(QUICK),--quick,--json benchmarks/results.json)
+	TQDM_DISABLE=1 python benchmarks/bench.py $(if $(QUICK),--quick,--json glyphnb/static/bench.json)
 
 lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
 	tools/lock constraints.txt

@@ -55,8 +55,8 @@ def data_rows(place: Path, runs: int, quick: bool):
     "From scans to arrays."
     import Augmentor
 
-    from glyphnb.augment import augment
-    from glyphnb.glyphs import (
+    from glyphnb import (
+        augment,
         change_image_background,
         get_pixel,
         load_data,
@@ -104,13 +104,11 @@ def data_rows(place: Path, runs: int, quick: bool):
 
 def plane_rows(place: Path, runs: int, quick: bool):
     "Sheets and films: one call against one call a point."
-    from glyphnb.latent import normal_grid
-    from glyphnb.morph import lerp
-    from glyphnb.vae import load_pretrained
+    from glyphnb import lerp, load_pretrained, normal_grid
 
     vae = load_pretrained()
-    grid, road = normal_grid(10), lerp(*normal_grid(2)[[0, 3]], [i / 89 for i in range(90)])
-    for name, codes in (("10 x 10 sheet", grid), ("90-frame morph", road.astype("float32"))):
+    grid, path = normal_grid(10), lerp(*normal_grid(2)[[0, 3]], [i / 89 for i in range(90)])
+    for name, codes in (("10 x 10 sheet", grid), ("90-frame morph", path.astype("float32"))):
 
         def one_by_one(codes=codes):
             for code in codes:
@@ -122,13 +120,12 @@ def plane_rows(place: Path, runs: int, quick: bool):
 
 def program_rows(place: Path, runs: int, quick: bool):
     "Waiting for a program to start, and to end."
-    keras = (
-        "from glyphnb import cli, latent, vae; latent.NumpyVAE = vae.load_pretrained;"
-        f"cli.run_morph('بق', {str(place / 'keras.gif')!r})"
-    )
-    plain = f"from glyphnb import cli; cli.run_morph('بق', {str(place / 'plain.gif')!r})"
+    film = "from glyphnb.cli.main import main; main(['morph', 'بق', '--out', {!r}])"
+    plain = film.format(str(place / "plain.gif"))
+    keras = "from glyphnb.vae import pretrained; pretrained.NumpyVAE = pretrained.load_pretrained;"
+    keras += film.format(str(place / "keras.gif"))
     tensorflow = partial(program, "-c", "import tensorflow")
-    show_help = "from glyphnb.cli import main; main(['--help'])"
+    show_help = "from glyphnb.cli.main import main; main(['--help'])"
     yield (
         "import glyphnb / import tensorflow",
         20,

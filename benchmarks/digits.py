@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/digits.py [--images DIR] [--size N] [--grey] [--epochs N] [--json FILE]
 
-Chapter 15 shows the table that this writes to benchmarks/digits.json. A folder is read as
-`load_data` reads it; a fifth of its images, drawn at random, is kept for the test.
+The chapter "Objectives compared" shows the table that this writes to glyphnb/static/digits.json. A
+folder is read as `load_data` reads it; a fifth of its images, drawn at random, is for the test.
 """
 
 import argparse
@@ -14,9 +14,12 @@ import numpy as np
 from sklearn.datasets import load_digits
 from tqdm import tqdm
 
-from glyphnb.glyphs import load_data
-from glyphnb.likelihood import binarize
-from glyphnb.objectives import compare_objectives, objectives
+import glyphnb
+from glyphnb import load_data
+from glyphnb.judge.comparison import compare_objectives, contestants
+from glyphnb.judge.likelihood import binarize
+
+TABLE = Path(glyphnb.__file__).parent / "static" / "digits.json"
 
 
 def read(images, size) -> np.ndarray:
@@ -41,15 +44,15 @@ def main():
     known = 1500 if arguments.images is None else len(pixels) * 4 // 5
     options = {name: getattr(arguments, name) for name in ("latent_dim", "epochs", "k")}
     table = {}
-    for name in tqdm(objectives(1), desc="train and measure"):
+    for name in tqdm(contestants(1), desc="train and measure"):
         table |= compare_objectives(pixels[:known], pixels[known:], names=(name,), **options)
     print(f"{'objective':20} {'-ELBO':>8} {'NLL':>8} {'+-':>6} {'KL':>6} {'units':>6}")
     for name, row in sorted(table.items(), key=lambda item: item[1]["nll"]):
         print(
             f"{name:20} {row['elbo']:8.2f} {row['nll']:8.2f} {row['error']:6.2f}"
-            f" {row['nats']:6.1f} {row['units']:6}"
+            f" {row['kl']:6.1f} {row['units']:6}"
         )
-    path = arguments.json or (None if arguments.images else Path(__file__).with_suffix(".json"))
+    path = arguments.json or (None if arguments.images else TABLE)
     if path:
         Path(path).write_text(json.dumps(table, indent=2) + "\n")
 

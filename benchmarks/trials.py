@@ -6,26 +6,25 @@ processor time, which other programs on the machine disturb little.
 
 Usage: python benchmarks/trials.py [--only WORD] [--json FILE]
 
-Chapters 03 and 07 show the tables that this writes to benchmarks/trials.json. With --only, the
-other rows of that file stay; the default is trained again, because times are relative to it.
+The chapters on training and on the VAE show the tables that this writes to
+glyphnb/static/trials.json. With --only, the other rows of that file stay; the default is trained
+again, because times are relative to it.
 """
 
 import argparse
 import json
 import statistics
 import time
-from functools import partial
 from pathlib import Path
 
 import keras
 from keras import layers
 from worker import make_data
 
-import glyphnb  # noqa: F401  first, for its TensorFlow settings
-from glyphnb import autoencoder
-from glyphnb.autoencoder import Autoencoder, pixel_entropy, train
-from glyphnb.vae import VAE
+import glyphnb
+from glyphnb import VAE, Autoencoder, pixel_entropy, train
 
+TABLE = Path(glyphnb.__file__).parent / "static" / "trials.json"
 VAE_DEFAULT = {"encoder": (48, 64), "decoder": (128, 128, 64), "learning_rate": 4e-3}
 AE_DEFAULT = {"encoder": (256,), "decoder": (256,), "learning_rate": 3e-3}
 TRIALS = {
@@ -56,32 +55,28 @@ TRIALS = {
 }
 
 
-def encoder(outputs, shape, variational, *, units, activation):
-    images = keras.Input(shape, name="images")
+def networks(kind, given):
+    "An encoder and a decoder of dense layers; the VAE makes two outputs of one of twice the width."
+    latent_dim, outputs = (2, 4) if kind == "vae" else (128, 128)
+    images = keras.Input((64, 64, 1))
     x = layers.Flatten()(images)
-    for width in units:
-        x = layers.Dense(width, activation=activation)(x)
-    return images, layers.Dense(outputs, name="codes")(x)
-
-
-def decoder(latent_dim, shape, variational, *, units, activation, bias):
-    codes = x = keras.Input((latent_dim,), name="codes")
-    for width in units:
-        x = layers.Dense(width, activation=activation, kernel_initializer="he_normal")(x)
-    x = layers.Dense(64 * 64, bias_initializer=keras.initializers.Constant(bias))(x)
-    return codes, layers.Reshape(shape, name="logits")(x)
+    for width in given["encoder"]:
+        x = layers.Dense(width, activation=given["activation"])(x)
+    encoder = keras.Model(images, layers.Dense(outputs)(x))
+    codes = x = keras.Input((latent_dim,))
+    for width in given["decoder"]:
+        x = layers.Dense(width, given["activation"], kernel_initializer="he_normal")(x)
+    x = layers.Dense(64 * 64, bias_initializer=keras.initializers.Constant(given["bias"]))(x)
+    return {"encoder": encoder, "decoder": keras.Model(codes, layers.Reshape((64, 64, 1))(x))}
 
 
 def trial(kind, images, validation, epochs=10, **changes) -> dict:
     "Train one variant; a dense one unless `arch` says otherwise."
-    given = {"activation": "gelu", "bias": -3.0, "batch_size": 64, "arch": "trial", "constant": 0.0}
+    given = {"activation": "gelu", "bias": -3.0, "batch_size": 64, "constant": 0.0}
     given |= (VAE_DEFAULT if kind == "vae" else AE_DEFAULT) | changes
-    options = {"units": given["encoder"], "activation": given["activation"]}
-    autoencoder._ENCODERS["trial"] = partial(encoder, **options)
-    options |= {"units": given["decoder"], "bias": given["bias"]}
-    autoencoder._DECODERS["trial"] = partial(decoder, **options)
     keras.utils.set_random_seed(0)
-    model = VAE(2, given["arch"], seed=0) if kind == "vae" else Autoencoder(128, given["arch"])
+    options = {"arch": given["arch"]} if "arch" in given else networks(kind, given)
+    model = VAE(2, **options) if kind == "vae" else Autoencoder(128, **options)
     times = [time.process_time()]
     clock = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda *_: times.append(time.process_time())
@@ -90,7 +85,7 @@ def trial(kind, images, validation, epochs=10, **changes) -> dict:
         model.compile(keras.optimizers.Adam(given["constant"]))
         history = model.fit(
             images,
-            validation_data=(validation,),
+            validation_data=(validation, validation),
             epochs=epochs,
             batch_size=given["batch_size"],
             callbacks=[clock],
@@ -106,7 +101,7 @@ def trial(kind, images, validation, epochs=10, **changes) -> dict:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", metavar="WORD", help="rows with WORD in their name")
-    parser.add_argument("--json", default=Path(__file__).with_suffix(".json"), metavar="FILE")
+    parser.add_argument("--json", default=TABLE, metavar="FILE")
     arguments = parser.parse_args()
     path = Path(arguments.json)
     table = json.loads(path.read_text()) if arguments.only and path.exists() else {}

@@ -22,8 +22,7 @@ import glyphnb
 
 def make_data(name: str, n: int):
     "Four fifths to train on and one fifth to test on."
-    from glyphnb.augment import augment, split_by_source
-    from glyphnb.glyphs import find_fonts, render_glyphs
+    from glyphnb import augment, find_fonts, render_glyphs, split_by_source
 
     if name == "letters":  # the article's random split: both halves show the same 21 letters
         images = augment(render_glyphs("arabic"), n, seed=0).images
@@ -40,10 +39,9 @@ def make_data(name: str, n: int):
 
 
 def make_model(kind: str, arch: str):
-    from glyphnb.autoencoder import Autoencoder
-    from glyphnb.vae import VAE
+    from glyphnb import VAE, Autoencoder
 
-    return VAE(2, arch, seed=0) if kind == "vae" else Autoencoder(128, arch)
+    return VAE(2, arch) if kind == "vae" else Autoencoder(128, arch)
 
 
 def peak() -> int:
@@ -58,10 +56,9 @@ def main(task: dict) -> dict:
         os.environ.pop(name, None)
     import keras
 
-    from glyphnb.autoencoder import pixel_entropy, train
+    from glyphnb import pixel_entropy, train
 
     train_images, test_images = make_data(task["data"], task["n"])
-    keras.utils.set_random_seed(0)
     model = make_model(task["kind"], "article" if article else task.get("arch", "dense"))
     epochs, steps = [], []
     validation = None if task.get("no_validation") else test_images
