@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -45,7 +46,9 @@ def glyphnb(capsys):
         from glyphnb.cli.main import main
 
         capsys.readouterr()
-        status = main([str(word) for word in words])
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # as outside of tests, which take them for errors
+            status = main([str(word) for word in words])
         return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
 
     return glyphnb

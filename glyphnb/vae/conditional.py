@@ -60,8 +60,7 @@ class ConditionalVAE(VAE):
         latent_dim: int = 2,  # Numbers in a code
         arch: str = "dense",  # As in `build_encoder`
         shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
-        decoder: keras.Layer
-        | None = None,  # Your own: code and one-hot label, side by side, to logits
+        decoder: keras.Layer | None = None,  # Your own: code beside one-hot label, to logits
         seed: int | None = 0,  # Fixes the first weights
         **kwargs,  # As in `VAE`
     ):
