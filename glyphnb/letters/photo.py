@@ -137,8 +137,10 @@ def find_ink(
     from scipy import ndimage
 
     dark, small, paper = darkness(grey)
-    mask = _ink_mask(dark, _sheet_mask(small, paper, grey.shape))
-    mask &= ~(_straight(mask) | _straight(mask.T).T)
+    sheet = _sheet_mask(small, paper, grey.shape)
+    mask, (low, _) = _ink_mask(dark, sheet), _thresholds(dark[sheet])
+    faint = mask | (sheet & (dark > 0.8 * low))  # a printed line may be fainter than strokes
+    mask &= ~(_straight(faint) | _straight(faint.T).T)
     depth = ndimage.distance_transform_edt(mask)
     cores = depth[mask & (depth == ndimage.maximum_filter(depth, 3)) & (depth > 1)]
     if not len(cores):

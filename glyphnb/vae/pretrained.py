@@ -136,9 +136,7 @@ _CLASSES = ("conditional", "objectives", "pixel_likelihoods")
 
 
 def open_model(
-    path: str
-    | Path
-    | None = None,  # `.keras` file of an `Autoencoder` or `VAE`, or the shipped one
+    path: str | Path | None = None,  # `.keras` file of any model of ours; else the shipped one
 ):  # A model with `encode` and `decode`
     """Open a saved model; the shipped one opens without Keras, as a `NumpyVAE`.
 

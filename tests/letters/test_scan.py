@@ -50,6 +50,7 @@ TROUBLES = {
     "pencil": {"ink": (165, 163, 158), "noise": 6},
     "ruled": {"lines": "ruled", "angle": 3},
     "boxes": {"lines": "grid", "angle": -3},
+    "faint boxes": {"lines": "grid", "angle": 3, "cell": 90},
     "skipping pen": {"gaps": 2},
     "dirt": {"specks": 40},
 }
@@ -58,7 +59,7 @@ TROUBLES = {
 @pytest.mark.parametrize("name", TROUBLES)
 @pytest.mark.parametrize("rows, rtl", [(LATIN, False), (ARABIC, True)], ids=["latin", "arabic"])
 def test_every_letter_in_order_with_all_its_parts(name, rows, rtl):
-    sheet = mock_sheet(rows, rtl=rtl, cell=80, seed=5, **TROUBLES[name])
+    sheet = mock_sheet(rows, rtl=rtl, **{"cell": 80, "seed": 5, **TROUBLES[name]})
     found = find_letters(grey(sheet), rtl=rtl, size=32)
     assert mistakes(sheet, found, len("".join(rows))) == ""
     assert found.rows == list(map(len, rows))
