@@ -15,7 +15,8 @@ from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
 
 def test_faces_and_sets():
-    assert len(find_fonts()) == 21 and all(path.is_file() for path in find_fonts().values())
+    assert len(find_fonts()) in (20, 21)  # Computer Modern Italic came with Matplotlib 3.11
+    assert all(path.is_file() for path in find_fonts().values())
     assert len(GLYPH_SETS["arabic"]) == len(set(GLYPH_SETS["arabic"])) == 21
     drawn = render_glyphs("latin", list(find_fonts()), size=32)
     assert len(drawn) == 21 * 26 and set(drawn.letters) == set(string.ascii_uppercase)
@@ -66,7 +67,8 @@ def rows_of_ink(ink):
 
 def test_all_faces_by_name():
     drawn = render_glyphs("ab", "all", size=16)
-    assert list(dict.fromkeys(drawn.faces)) == list(find_fonts()) and len(drawn) == 42
+    assert list(dict.fromkeys(drawn.faces)) == list(find_fonts())
+    assert len(drawn) == 2 * len(find_fonts())
     with pytest.raises(ValueError, match="Computer Modern has no glyph for б"):
         render_glyphs("aб", "all", size=16)
 

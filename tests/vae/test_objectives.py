@@ -50,7 +50,7 @@ def test_every_objective_trains_and_comes_back_from_its_file(tmp_path, images, n
 def test_every_likelihood_goes_with_every_objective(blots, likelihood):
     for make in OBJECTIVES.values():
         vae = VAE(shape=(8, 8, 1), objective=make(), likelihood=likelihood())
-        history = train(vae, blots, blots, epochs=3, batch_size=8)
+        history = train(vae, blots, blots, epochs=6, batch_size=8)
         assert np.isfinite(history["loss"]).all()
         assert history["val_loss"][-1] < history["val_loss"][0]
 
