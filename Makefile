@@ -6,11 +6,12 @@ CHAPTERS := $(sort $(wildcard nbs/*.ipynb nbs/*/*.ipynb))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests and chapters run without bars, without a graphics card, and without asking for a browser.
 QUIET := TQDM_DISABLE=1 CUDA_VISIBLE_DEVICES=-1
+MODEL_TESTS := tests/autoencoders tests/vae tests/judge tests/latent/test_plane.py tests/latent/test_morph.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab fix chapters readme weights bench lock clean
+.PHONY: help demo test test-fast test-torch lab fix chapters readme weights bench lock clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 .venv/ready: settings.ini setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "glyphnb needs Python 3.10 to 3.13, but $(PYTHON) is %d.%d. Install one of these and say, for example: make $(or $(firstword $(MAKECMDGOALS)),demo) PYTHON=python3.12" % v)'
@@ -25,6 +26,21 @@ demo: .venv/ready  ## Letters to models, pictures and a film, in glyphnb-demo/
 
 test: .venv/ready  ## Everything that CI runs
 	@tools/run
+
+test-fast: .venv/ready  ## What changed since the last commit, in a minute or two
+	@tools/fast
+
+# PyTorch has an environment of its own: the build for processors, without gigabytes for graphics cards.
+.venv-torch/ready: settings.ini setup.py constraints.txt
+	@echo "Setting up .venv-torch (a few minutes, once)"
+	@$(PYTHON) -m venv --clear .venv-torch
+	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --extra-index-url https://download.pytorch.org/whl/cpu 'torch==2.13.0'
+	@touch $@
+
+test-torch: .venv-torch/ready  ## The tests of models with Keras on PyTorch
+	$(QUIET) KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(MODEL_TESTS)
 
 lab: .venv/ready  ## JupyterLab on the chapters
 	jupyter lab nbs
@@ -59,4 +75,4 @@ lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
 	tools/lock constraints.txt
 
 clean:  ## Remove the environment and what was built
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-torch build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -119,7 +119,7 @@ class PathMeasures(NamedTuple):
 def measure_path(
     codes: np.ndarray,  # `(n, latent_dim)` codes of a film, n at least 3
     decoder: Callable,  # Codes to images in [0, 1]
-    known: np.ndarray | None = None,  # Images `(k, height, width, 1)` of letters that have a name
+    known=None,  # Letters that have a name: images `(k, height, width, 1)`, ink, or a `GlyphSet`
 ) -> PathMeasures:
     "Measure a path. Raises `GlyphnbError` for fewer than 3 codes."
     codes = np.asarray(codes)
@@ -129,7 +129,9 @@ def measure_path(
     changes = np.linalg.norm(np.diff(images, axis=0), axis=1)
     distance = np.nan
     if known is not None:
-        letters = np.asarray(known, "float64").reshape(len(known), -1)
+        letters = np.asarray(known)
+        scale = 255 if letters.dtype == np.uint8 else 1  # ink
+        letters = letters.reshape(len(letters), -1) / scale
         distance = np.mean([np.linalg.norm(letters - x, axis=1).min() for x in images])
     prior = -0.5 * (codes**2).sum(axis=1) - 0.5 * codes.shape[1] * np.log(2 * np.pi)
     return PathMeasures(
