@@ -117,7 +117,7 @@ class PathMeasures(NamedTuple):
 
 
 def measure_path(
-    codes: np.ndarray,  # `(n, latent_dim)` codes of a film, n at least 3
+    codes: np.ndarray,  # `(n, latent_dim)` codes along a path, n at least 3
     decoder: Callable,  # Codes to images in [0, 1]
     known=None,  # Letters that have a name: images `(k, height, width, 1)`, ink, or a `GlyphSet`
 ) -> PathMeasures:

@@ -87,7 +87,7 @@ def sample_path(
     constant_speed: bool = True,  # Space the codes so that all steps change the image equally
     ease: Callable | None = None,  # Elapsed time to distance between waypoints: `ease_in_out`
 ) -> tuple[np.ndarray, np.ndarray]:  # `(n, latent_dim)` codes; numbers of the waypoints, `(k,)`
-    "Choose the codes of a film through several waypoints. Raises `GlyphnbError` for too few of either."
+    "Choose codes along a path through several waypoints. Raises `GlyphnbError` for too few of either."
     waypoints = np.asarray(waypoints)
     if waypoints.ndim != 2 or len(waypoints) < 2:
         raise GlyphnbError(f"`waypoints` must be (k, latent_dim), k >= 2, got {waypoints.shape}")
