@@ -162,7 +162,7 @@ def _log_mean_exp(chunks) -> tuple[np.ndarray, np.ndarray]:
     variance = np.maximum(second / first**2 - 1 / k, 0) * k / max(k - 1, 1)
     return top + np.log(first / k), np.sqrt(variance) if k > 1 else np.full(len(top), np.nan)
 
-# %% ../../nbs/5_judge/50_likelihood.ipynb #log-weights
+
 class Estimate(NamedTuple):
     "Log-likelihoods of images by importance sampling, with their standard errors."
 

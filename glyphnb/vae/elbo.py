@@ -29,6 +29,7 @@ def kl_per_axis(
     z_log_var,  # `(batch, latent_dim)` natural logarithms of its variances
 ):  # `(batch, latent_dim)` nats, at least 0
     "KL(q || N(0, 1)) of each latent axis; the sum is `kl_divergence`."
+    z_mean, z_log_var = map(ops.convert_to_tensor, (z_mean, z_log_var))
     return 0.5 * (z_mean**2 + ops.exp(z_log_var) - 1 - z_log_var)
 
 # %% ../../nbs/3_vae/30_elbo.ipynb #sample-z
@@ -40,7 +41,7 @@ def sample_z(
 
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014), section 2.4.
     """
-    z_mean, z_log_var = args
+    z_mean, z_log_var = map(ops.convert_to_tensor, args)
     epsilon = keras.random.normal(ops.shape(z_mean), dtype=z_mean.dtype, seed=seed)
     return z_mean + ops.exp(0.5 * z_log_var) * epsilon
 

@@ -59,7 +59,7 @@ def test_memory_does_not_grow_with_the_codes(shipped, fresh, monkeypatch):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert max(sizes) == 64 and sum(sizes) == 2100
-    assert peaks[1] < 1.2 * peaks[0] + 200_000  # all 2,000 fresh would take 33 million bytes
+    assert peaks[1] < 8e6  # all 2,000 images would take 33 million bytes
 
 
 def test_a_sheet_over_one_posterior_finds_the_same_sum(shipped, fresh):
@@ -111,9 +111,8 @@ def test_evaluation_weighs_every_image_alike_in_uneven_batches():
         for weight in layer.weights:
             weight.assign(0 * weight + (0.5 if len(weight.shape) == 1 else 0))
     darker = binarize(np.linspace(0, 1, 34)[:, None, None, None] * np.ones((34, 2, 3, 1)))
-    each = ops.convert_to_numpy(
-        bernoulli_nll(darker, deaf.to_logits(np.zeros((1, 2), "float32")) + 0 * darker)
-    )
+    answer = deaf.to_logits(np.zeros((1, 2), "float32")) + ops.zeros(darker.shape)
+    each = ops.convert_to_numpy(bernoulli_nll(darker, answer))
     assert abs((each[:33].mean() + each[33]) / 2 - each.mean()) > 0.5  # a mean over batches
     deaf.compile()
     for batch_size in (33, 34):

@@ -32,7 +32,7 @@ def test_a_label_changes_the_drawing_and_not_the_code(model, blots):
 
 def test_a_label_stands_beside_the_code_in_its_own_place(model):
     code = np.float32([[0.3, -0.2]])
-    by_hand = model.decoder(np.float32([[0.3, -0.2, 0, 0, 1, 0]]))
+    by_hand = model.decoder.predict(np.float32([[0.3, -0.2, 0, 0, 1, 0]]), verbose=0)
     np.testing.assert_allclose(model.decode(code, [2]), by_hand, atol=1e-6)
     both = model.with_label((np.float32([[7, 8], [5, 6]]), np.array([0, 3])))
     np.testing.assert_array_equal(both, [[7, 8, 1, 0, 0, 0], [5, 6, 0, 0, 0, 1]])

@@ -137,7 +137,10 @@ def test_a_beta_weighs_in_training_and_not_in_evaluation():
     nll, zero = np.float32([10.0]), 0 * mean
     for beta in (1.0, 4.0):
         objective = ELBO(beta)
-        np.testing.assert_allclose(objective.cost(*PARTS), PARTS[0] + beta * PARTS[1].sum(axis=1))
+        np.testing.assert_allclose(
+            objective.cost(*map(ops.convert_to_tensor, PARTS)),
+            PARTS[0] + beta * PARTS[1].sum(axis=1),
+        )
         found = [float(objective(nll, mean, mean, zero, training=t)[0]) for t in (True, False)]
         np.testing.assert_allclose(found, [10 + 0.5 * beta, 10.5], rtol=1e-6)
     for wrong in (0, -1, float("nan")):

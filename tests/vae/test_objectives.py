@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from glyphnb.autoencoders.autoencoder import Bernoulli
 from glyphnb.autoencoders.training import train
@@ -55,7 +56,7 @@ def test_every_likelihood_goes_with_every_objective(blots, likelihood):
         assert history["val_loss"][-1] < history["val_loss"][0]
 
 
-NLL, KL = np.float32([100, 110]), np.float32([[3, 0.1], [1, 0.3]])
+NLL, KL = ops.convert_to_tensor([100.0, 110]), ops.convert_to_tensor([[3, 0.1], [1, 0.3]])
 
 
 def test_costs_against_arithmetic_that_fits_in_the_head():
