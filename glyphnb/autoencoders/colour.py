@@ -65,7 +65,7 @@ def tint_greys(
     "Colour images of any size, one by one."
     coloured = {}
     for (name, grey), letter in zip(greys.items(), letters, strict=True):
-        inks, _ = tint(to_ink(grey)[None], [letter], seed, style)
+        inks, _ = tint(to_ink(grey)[None], np.array([letter]), seed, style)
         coloured[name] = 255 - np.rint(255 * inks[0].clip(0, 1)).astype(np.uint8)  # ink takes light
     return coloured
 

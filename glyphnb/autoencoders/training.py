@@ -55,7 +55,7 @@ class Batches(keras.utils.PyDataset):
             as_images(array)  # says what is wrong with them now
             self.images = array if array.ndim == 4 else array[..., None]
         self.labels = None if labels is None else np.asarray(labels)
-        if labels is not None and self.labels.shape != (len(images),):
+        if self.labels is not None and self.labels.shape != (len(images),):
             raise GlyphnbError(f"`labels` must be ({len(images)},), got {self.labels.shape}")
         self.start_epoch(0)
 

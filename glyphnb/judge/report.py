@@ -57,7 +57,7 @@ def measure_models(
     data: Dataset,  # What they were trained on, and what they are asked
 ) -> dict:  # Losses by model and question, the mean image's, the number of images, and the letters
     "Measure models on fresh distortions of letters that they know, and on letters never seen."
-    losses = {}
+    losses: dict = {}
     for name, model in models.items():
         model.compile()
         losses[name] = {}
@@ -127,8 +127,9 @@ def film_best_pair(
     best = np.argsort(error, kind="stable")
     others = best[letters.letters[best] != letters.letters[best[0]]]  # of several faces or hands
     pair = [best[0], others[0] if len(others) else best[1]]
+    first, second = letters.ink[pair]
     morph = generate_morph_images(
-        *letters.ink[pair], vae.encode, vae.decode, n_steps, constant_speed=True
+        first, second, vae.encode, vae.decode, n_steps, constant_speed=True
     )
     return Film(to_uint8(morph), tuple(letters.letters[pair].tolist()))
 
@@ -165,12 +166,13 @@ def fill_page(
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = str(files("glyphnb") / "static")
-    settings = {"autoescape": True, "undefined": StrictUndefined, "trim_blocks": True}
-    return (
-        Environment(loader=FileSystemLoader(folder), **settings)
-        .get_template(template)
-        .render(values)
+    pages = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
+    return pages.get_template(template).render(values)
 
 # %% ../../nbs/5_judge/52_report.ipynb #write-report
 def write_report(

@@ -206,7 +206,7 @@ def read_letters(
     one_size = len({ink.shape for ink in read.values()}) == 1
     return GlyphSet(np.stack(squares), list(read), [Path(dir_path).name] * len(read)), one_size
 
-# %% ../../nbs/4_latent/46_complete.ipynb #gather-given
+
 class Given(NamedTuple):
     "What there is of a face, and what is to be completed."
 
@@ -295,7 +295,7 @@ def completion_sheet(
         cell.set(xticks=[], yticks=[])
         cell.imshow(255 - ink, cmap="gray", vmin=0, vmax=255)
         cell.set_title(
-            "given" if given else "guessed", fontsize=8, weight="bold" if given else "normal"
+            "given" if given else "guessed", fontsize=11, weight="bold" if given else "normal"
         )
         for spine in cell.spines.values():
             spine.set(lw=2.5 if given else 0.6, ls="-" if given else "--")
@@ -304,6 +304,6 @@ def completion_sheet(
     line = "; orange, the outline of the face's own letter" if truth is not None else ""
     figure.suptitle(
         f"{completed.glyphs.faces[0]}: {int(completed.given.sum())} of {n} letters given{line}",
-        fontsize=9,
+        fontsize=12,
     )
     return Picture(figure)

@@ -138,8 +138,9 @@ def generate_morph_images(
         raise GlyphnbError(f"`image_1` and `image_2` must have one shape, got {shapes}")
     waypoints = encode_mean(encoder, np.concatenate(ends))
     path = partial(piecewise, interpolate=interpolate)
-    options = {"constant_speed": constant_speed, "ease": ease}
-    codes, _ = sample_path(waypoints, decoder, n_steps, path, **options)
+    codes, _ = sample_path(
+        waypoints, decoder, n_steps, path, constant_speed=constant_speed, ease=ease
+    )
     return np.asarray(decoder(codes))
 
 # %% ../../nbs/4_latent/42_morph.ipynb #spline

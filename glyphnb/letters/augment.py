@@ -70,8 +70,8 @@ def _write_copies(pipeline, folder: Path, n: int | None, size: int) -> list[Path
     if pipeline.output.is_dir() and any(pipeline.output.iterdir()):
         raise FileExistsError(f"{pipeline.output} holds files already; choose an empty folder")
     paths, labels = pipeline.paths, {}
-    originals = [load_image(path) for path in paths]
-    originals = [Image.fromarray(fit_square(ink, max(ink.shape))) for ink in originals]
+    inks = [load_image(path) for path in paths]
+    originals = [Image.fromarray(fit_square(ink, max(ink.shape))) for ink in inks]
     distort = pipeline.torch_transform()  # the operations in a row, each with its probability
 
     def copies():

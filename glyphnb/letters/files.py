@@ -132,8 +132,8 @@ def results_folder(
             yield staging / "new"
             files = {p.relative_to(staging / "new").as_posix(): p for p in _files(staging / "new")}
             _check_own_files(named, files)
-            record = {"glyphnb": glyphnb.__version__, "command": command}
-            record["files"] = {name: sha256(path) for name, path in files.items()}
+            digests = {name: sha256(path) for name, path in files.items()}
+            record = {"glyphnb": glyphnb.__version__, "command": command, "files": digests}
             (staging / "new" / RECORD).write_text(json.dumps(record, indent=0), encoding="utf-8")
             (_move_in if inside else _exchange)(staging / "new", staging / "old", out)
         finally:

@@ -174,13 +174,13 @@ def _recorded_labels(records) -> dict[str, tuple[str, str]]:
         for name, entry in record.get("files", {}).items():
             if isinstance(entry, dict):
                 own = (entry["letter"], entry["face"]) if "letter" in entry else None
-                labels[name] = own or before.get(entry.get("file"))
+                labels[name] = own or before.get(entry.get("file", ""))
     return {name: pair for name, pair in labels.items() if pair}
 
 
 def _recorded_origins(records) -> dict[str, dict]:
     "What a provenance tells of each face."
-    origins = {}
+    origins: dict = {}
     for record in records:
         sources = record.get("sources")
         if isinstance(sources, list):

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -51,8 +52,8 @@ class GlyphSet:
     """
 
     ink: np.ndarray  # `(n, height, width)` uint8, 0 paper, 255 ink
-    letters: np.ndarray  # `(n,)` strings, what is drawn
-    faces: np.ndarray  # `(n,)` strings, who drew it: a typeface or a folder
+    letters: Any  # `(n,)` strings, what is drawn; a list becomes an array
+    faces: Any  # `(n,)` strings, who drew it: a typeface or a folder
     origins: dict = field(default_factory=dict)  # Face to what is known of it: family, licence, …
 
     def __post_init__(self):
@@ -159,7 +160,8 @@ def split_letters(
         text = "".join(_range(part) or part for part in parts)
     else:
         text = GLYPH_SETS.get(letters, letters)
-    found, waiting = [], ""
+    found: list[str] = []
+    waiting = ""
     for c in text:
         follows = unicodedata.category(c)[0] == "M" or c in JOINERS
         if follows and found and found[-1]:

@@ -160,7 +160,7 @@ def mock_sheet(
     inked, owner = _write_rows(rows, face, cell, rtl, wobble, gaps, rng)
     inked = np.maximum(inked, _rule(inked.shape, len(rows), max(map(len, rows)), cell, lines)) / 255
     for _ in range(specks):
-        y, x, size = *rng.integers(0, inked.shape), rng.integers(1, 4)
+        (y, x), size = rng.integers(0, inked.shape), rng.integers(1, 4)
         inked[y : y + size, x : x + size] = rng.uniform(0.5, 1)
     ground = (75, 55, 40) if table else paper
     sheet, owner = _lay_down(inked, owner, ink, paper, ground, rng)

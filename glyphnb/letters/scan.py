@@ -181,7 +181,8 @@ def _read_regions(regions, ink: Ink, rtl: bool, size: int, align: str) -> Found:
     regions = [r for r in regions if _extent(r) < 6 * large]
     bodies = [r for r in regions if _extent(r) > 0.33 * large]
     points = np.concatenate([r.coords[:: 1 + len(r.coords) // 150] for r in bodies]).astype(float)
-    angle, fan = _tilt(*points.T, large)
+    y, x = points.T
+    angle, fan = _tilt(y, x, large)
     parts = _straighten(regions, points, angle, fan)
     rows = _rows_of(_letters_of(parts, large), large, rtl)
     letters = [letter for row in rows for letter in row]

@@ -77,7 +77,8 @@ def find_fonts(
     text: str = "",  # Only faces that can draw every character of this text
 ) -> dict[str, Path]:  # Name of the face to its font file
     "List the text faces that ship with Matplotlib, by family and weight: 21 from version 3.11 on."
-    folder = Path(find_spec("matplotlib").submodule_search_locations[0], "mpl-data", "fonts", "ttf")
+    home = find_spec("matplotlib").origin  # type: ignore[union-attr]  # Matplotlib is not loaded
+    folder = Path(str(home)).parent / "mpl-data" / "fonts" / "ttf"
     fonts = {}
     for family, (stem, styles) in _STYLES.items():
         for style, ending in styles.items():

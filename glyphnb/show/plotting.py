@@ -34,8 +34,8 @@ def tile_images(
     n_rows = math.ceil(n / n_cols)
     cells = np.zeros((n_rows * n_cols, height + gap, width + gap), np.uint8)
     cells[:n, :height, :width] = ink
-    sheet = cells.reshape(n_rows, n_cols, height + gap, width + gap).swapaxes(1, 2)
-    sheet = sheet.reshape(n_rows * (height + gap), n_cols * (width + gap))
+    rows = cells.reshape(n_rows, n_cols, height + gap, width + gap).swapaxes(1, 2)
+    sheet = rows.reshape(n_rows * (height + gap), n_cols * (width + gap))
     return sheet[: sheet.shape[0] - gap, : sheet.shape[1] - gap]
 
 # %% ../../nbs/9_show/90_plotting.ipynb #picture

@@ -106,7 +106,7 @@ class ConditionalVAE(VAE):
             raise GlyphnbError(f"`labels` must be {wanted}, got {found}")
         return labels
 
-    def decode(self, codes, labels) -> np.ndarray:
+    def decode(self, codes, labels) -> np.ndarray:  # type: ignore[override]
         "Codes `(n, latent_dim)` and labels, `(n,)` or one, to images in [0, 1]."
         codes, labels = as_codes(codes, self.latent_dim), self.check_labels(labels)
         labels = np.eye(self.n_classes, dtype="float32")[np.broadcast_to(labels, len(codes))]
