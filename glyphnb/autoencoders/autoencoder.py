@@ -80,7 +80,7 @@ class Autoencoder(keras.Model):
 
     variational = conditional = False
     own_losses = (None, bernoulli_nll)  # what `compile` takes for the loss in nats
-    parts = ("encoder", "decoder", "corrupt")  # what a saved model is made of
+    parts: tuple[str, ...] = ("encoder", "decoder", "corrupt")  # what a saved model is made of
 
     def __init__(
         self,

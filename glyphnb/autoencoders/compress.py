@@ -163,10 +163,12 @@ def pack_glyphs(
         return stored
     inks = [inks[i] for i in good]
     quantized = quantize_codes(encode_inks(model, inks), levels)
-    found = _errors(inks, decode_inks(model, dequantize_codes(quantized), [i.shape for i in inks]))
-    kept = found <= max_error  # rounding may have spoiled some
+    rounded = _errors(
+        inks, decode_inks(model, dequantize_codes(quantized), [i.shape for i in inks])
+    )
+    kept = rounded <= max_error  # rounding may have spoiled some
     coded, errors = np.zeros(n, bool), np.zeros(n)
-    coded[good[kept]], errors[good[kept]] = True, found[kept]
+    coded[good[kept]], errors[good[kept]] = True, rounded[kept]
     quantized = quantized._replace(integers=quantized.integers[kept])
     mixed = Packing(_seal(glyphs, coded, quantized, fingerprint(model)), coded, errors)
     return min(mixed, stored, key=lambda packing: len(packing.packed))

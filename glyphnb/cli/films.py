@@ -48,7 +48,7 @@ def morph(
         check_replaceable(file, ".png" if file is strip else "")
     opened, known = model_and_letters(model, images, font, letters)
     film = film_word(words, known, opened, steps, path, loop, ease, hold)
-    tones = {"zoom": zoom, "ink": ink, "paper": paper, "smooth": smooth}
+    tones: dict = {"zoom": zoom, "ink": ink, "paper": paper, "smooth": smooth}
     if out.suffix.lower() == ".png":
         save_strip(film.stills, out, right_to_left=film.right_to_left, **tones)
     else:

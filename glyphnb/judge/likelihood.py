@@ -152,7 +152,7 @@ def _divide(cells: np.ndarray, step: float) -> np.ndarray:
 # %% ../../nbs/5_judge/50_likelihood.ipynb #log-mean-exp
 def _log_mean_exp(chunks) -> tuple[np.ndarray, np.ndarray]:
     "Compute the logarithm of the mean exponential of columns in chunks `(n, some)`, and its standard error."
-    top, first, second, k = -np.inf, 0.0, 0.0, 0
+    k, top, first, second = 0, np.array(-np.inf), np.zeros(1), np.zeros(1)
     for logs in chunks:
         higher = np.maximum(top, logs.max(axis=1))
         shrink, terms = np.exp(top - higher), np.exp(logs - higher[:, None])

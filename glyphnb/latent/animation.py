@@ -105,9 +105,10 @@ def animate_morph_images(
     constant_speed: bool = False,  # Space the codes so that all steps change the image equally
 ):  # A MoviePy `VideoClip`: `clip.write_gif(path)`, `clip.write_videofile(path)`
     "Make a film of one image turning into another. Raises `GlyphnbError` when `n_steps` < 2."
-    options = {"constant_speed": constant_speed}
-    morph = generate_morph_images(image_1, image_2, encoder, decoder, n_steps, **options)
-    return animate_morph_images_from_morph(morph, loop=loop, fps=fps)
+    morph = generate_morph_images(
+        image_1, image_2, encoder, decoder, n_steps, constant_speed=constant_speed
+    )
+    return animate_morph_images_from_morph(list(morph), loop=loop, fps=fps)
 
 
 def animate_morph_images_from_morph(
@@ -322,16 +323,16 @@ def film_word(
     names = spell(words, known.letters.tolist())
     drawn = dict(zip(map(_nfc, known.letters.tolist()), known.ink, strict=True))
     waypoints = encode_mean(model.encode, np.stack([drawn[name] for name in names]))
-    how = {"path": path_by_name(path, model.decode), "closed": loop == "round"}
-    how["ease"] = ease_in_out if ease == "smooth" else None
-    codes, at = sample_path(waypoints, model.decode, n_steps, **how)
+    course, speed = path_by_name(path, model.decode), ease_in_out if ease == "smooth" else None
+    closed = loop == "round"
+    codes, at = sample_path(waypoints, model.decode, n_steps, course, closed=closed, ease=speed)
     images = to_uint8(model.decode(codes))
     hold = max(n_steps // 5, 1) if hold is None else hold
     n_segments = len(at) - 1
     between = np.linspace(0, n_segments, max(12 // n_segments, 1) * n_segments + 1)
     stills = images[np.interp(between, range(len(at)), at).round().astype(int)]
     rtl = unicodedata.bidirectional(names[0][0]) in ("R", "AL")
-    return WordFilm(loop_frames(images, hold, at, loop == "back"), stills, names, rtl)
+    return WordFilm(loop_frames(images, hold, at.tolist(), loop == "back"), stills, names, rtl)
 
 
 def path_by_name(
@@ -339,7 +340,7 @@ def path_by_name(
     decoder: Callable,  # Codes to images, for the geodesic
 ) -> Callable:  # For `sample_path`
     "Choose a path by its name. Raises `GlyphnbError` for another one."
-    between = {"lerp": lerp, "slerp": slerp, "geodesic": partial(geodesic, decoder=decoder)}
+    between: dict = {"lerp": lerp, "slerp": slerp, "geodesic": partial(geodesic, decoder=decoder)}
     if name not in ("spline", *between):
         raise GlyphnbError(f"`path` must be one of spline, {', '.join(between)}, got {name!r}")
     return spline if name == "spline" else partial(piecewise, interpolate=between[name])

@@ -127,10 +127,8 @@ def learn_styles(
         )
     bar = tqdm(faces, desc="faces", leave=False, delay=1)
     drawn = [render_glyphs(letters, face, size=160) for face in bar]
-    ink, found, of = (
-        np.concatenate([getattr(d, k) for d in drawn]) for k in ("ink", "letters", "faces")
-    )
-    aligned = align_faces(GlyphSet(ink, found, of), size)
+    whole = {k: np.concatenate([getattr(d, k) for d in drawn]) for k in ("ink", "letters", "faces")}
+    aligned = align_faces(GlyphSet(whole["ink"], whole["letters"], whole["faces"]), size)
     return StyleSpace(restyle(aligned, max(200 // len(faces) - 1, 0), seed))
 
 # %% ../../nbs/4_latent/46_complete.ipynb #complete-letters
@@ -252,13 +250,14 @@ def gather_given(
         name = choose_set(glyphs.letters.tolist(), letter_set)
     else:
         name = choose_set(wanted, letter_set)
-        drawn = [letter for letter in GLYPH_SETS[name] if can_draw(font, letter)]
+        drawn = [letter for letter in GLYPH_SETS[name] if can_draw(str(font), letter)]
         if not drawn:
             raise GlyphnbError(
                 f"{font} has no letter of the set {name}; choose another `letter_set`"
             )
-        glyphs = render_glyphs("".join(wanted or drawn), font, size=320)
-        own = render_glyphs(name, font, size=320) if len(drawn) == len(GLYPH_SETS[name]) else None
+        face = str(font)
+        glyphs = render_glyphs("".join(wanted or drawn), face, size=320)
+        own = render_glyphs(name, face, size=320) if len(drawn) == len(GLYPH_SETS[name]) else None
     if not set(GLYPH_SETS[name]) - set(glyphs.letters.tolist()):
         raise GlyphnbError(f"all of {name} is there, nothing to draw; choose some with `letters`")
     return Given(glyphs, together, name, own)

@@ -61,7 +61,7 @@ class Faces:
 def _extents(ink) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     "Heights and widths of the ink of glyphs, `(n,)` pixels, and the middles of its box, `(n, 2)`."
     dark = np.asarray(ink) > 127
-    hits = [dark.any(axis=axis) for axis in (-1, -2)]  # rows with ink, columns with ink
+    hits = [np.any(dark, axis=axis) for axis in (-1, -2)]  # rows with ink, columns with ink
     first = np.stack([hit.argmax(axis=-1) for hit in hits], axis=-1)
     last = np.stack([hit.shape[-1] - 1 - hit[:, ::-1].argmax(axis=-1) for hit in hits], axis=-1)
     heights, widths = (last - first + 1).T

@@ -263,7 +263,7 @@ def load_data(
     folder = Path(dir_path)
     fitted = [(p, fit_square(ink, size)) for p, ink in read_folder(folder, paper, skip_unreadable)]
     letters, faces = zip(*(read_labels(path, folder) for path, _ in fitted), strict=True)
-    origins = {}
+    origins: dict = {}
     for place in dict.fromkeys(path.parent for path, _ in fitted):
         origins |= _recorded_origins(read_provenance(place))
     origins = {face: origins[face] for face in dict.fromkeys(faces) if face in origins}

@@ -94,7 +94,7 @@ def _letters_of(parts: list[_Part], large: float) -> list[_Part]:
             break
         _, i, j = min(near)
         letters[j] = _union(letters.pop(i), letters[j])
-    homes = {}
+    homes: dict[int, list] = {}
     for dot in dots if letters else ():
         gaps = np.array([_apart(dot, letter) for letter in letters]).clip(0)
         far = gaps @ (2, 1)

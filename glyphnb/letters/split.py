@@ -8,7 +8,7 @@ __all__ = ['Dataset', 'split_by_source', 'make_dataset', 'Stream', 'save_dataset
 # %% ../../nbs/1_letters/15_split.ipynb #imports
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from .glyphs import GlyphnbError, GlyphSet
 class Dataset(NamedTuple):
     "One set to learn from, and two that ask different questions."
 
-    train: "GlyphSet | Stream"  # What the model learns from
+    train: Any  # What the model learns from: a `GlyphSet`, or a `Stream`
     fresh: GlyphSet  # New distortions of letters that `train` has: does it know its letters?
     unseen: GlyphSet  # Letters (or faces) that `train` has not: did it learn what strokes are?
 

@@ -116,7 +116,7 @@ class Exercise:
         if answer is None or answer is ...:
             return Verdict(None, "No answer yet: put yours in place of None and run the cell.")
         if self.judge is not None:
-            return self._by_judge(answer)
+            return self._by_judge(self.judge, answer)
         if callable(self.right) and not callable(answer):
             return Verdict(False, f"Not yet: expected a function, found {answer!r:.60}.")
         for probe in self.probes if callable(self.right) else [None]:
@@ -125,9 +125,9 @@ class Exercise:
                 return verdict
         return Verdict(True, "Right.")
 
-    def _by_judge(self, answer) -> Verdict:
+    def _by_judge(self, judge, answer) -> Verdict:
         try:
-            wrong = self.judge(answer)
+            wrong = judge(answer)
         except Exception as error:
             wrong = f"it cannot be judged: {type(error).__name__}: {error}"
         return Verdict(False, f"Not yet: {wrong}.") if wrong else Verdict(True, "Right.")

@@ -50,7 +50,7 @@ class Picture:
         if hasattr(content, "savefig"):
             buffer = io.BytesIO()
             content.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
-            self.image = Image.open(buffer)
+            self.image: Image.Image = Image.open(buffer)
         else:
             content = np.asarray(content)
             pixels = 255 - content if content.ndim == 2 else content  # ink is dark on a screen
@@ -143,7 +143,8 @@ def plot_codes(
     axes.scatter(*codes.T, c=number, s=5, cmap="tab20", alpha=0.7)
     for radius in (1, 2):
         axes.add_patch(Circle((0, 0), radius, fill=False, color="0.3", lw=0.8))
-    for name in names if icons else []:
+    icons = icons or {}
+    for name in [name for name in names if name in icons]:
         own = codes[letters == name]
         middle = own[np.linalg.norm(own - np.median(own, axis=0), axis=1).argmin()]
         ink = np.zeros((*icons[name].shape, 4))

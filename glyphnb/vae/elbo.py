@@ -115,7 +115,7 @@ class Objective(keras.Layer):
     An option may be a number, or a Keras schedule that is given the number of the training step.
     """
 
-    options = ()  # names of the arguments of a subclass
+    options: tuple[str, ...] = ()  # names of the arguments of a subclass
     n_importance_samples = 1  # codes drawn for each image
 
     def __init__(self, **kwargs):

@@ -114,9 +114,10 @@ def pretrain(
     exact = [ops.convert_to_numpy(weight) for weight in _variables(vae)]
     rounded = [weight.astype("float16") for weight in exact]
     cost = _loss(rounded, validation.images) - _loss(exact, validation.images)
-    losses = {name: history[name] for name in ("loss", "val_loss")}
+    extras: dict = {name: history[name] for name in ("loss", "val_loss")}
+    extras |= {"cost_of_rounding": cost, MARK: 1}
     with replacing(out) as staged, open(staged, "wb") as file:
-        np.savez_compressed(file, *rounded, **losses, cost_of_rounding=cost, **{MARK: 1})
+        np.savez_compressed(file, *rounded, **extras)
     return vae
 
 
