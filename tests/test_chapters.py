@@ -52,8 +52,11 @@ def test_one_order_everywhere():
 def test_links_lead_somewhere_and_are_called_by_title(path):
     for source in sources(path, "markdown"):
         assert not re.search(r"(?<!\), )\b[Cc]hapters? \d", source), source  # but a book's
-        for _, target, _ in LINK.findall(source):
+        for text, target, _ in LINK.findall(source):
             assert (path.parent / target).exists(), target
+            if target.endswith(".ipynb") and text[:1].isupper():
+                title = sources(path.parent / target, "markdown")[0].splitlines()[0]
+                assert title == f"# {text}", f"{text!r} leads to {title!r}"
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

@@ -56,9 +56,9 @@ def patch_error(
     ink: np.ndarray,  # `(height, width)` uint8, a letter
     drawn: np.ndarray,  # The same shape and type, what is drawn in its place
 ) -> float:  # 0 when equal; 1 when some patch is paper for ink
-    """Find the worst patch, a square of 1/16 of the letter's side: its mean difference by contrast.
+    """Measure the worst patch: its mean difference, as a share of the contrast of the letter.
 
-    Raises `GlyphnbError` for unequal shapes.
+    Patches are squares, a sixteenth of the letter's side. Raises `GlyphnbError` for unequal shapes.
     """
     if ink.shape != drawn.shape:
         raise GlyphnbError(f"`drawn` must have the shape {ink.shape} of `ink`, got {drawn.shape}")
@@ -78,7 +78,7 @@ class Cleaned(NamedTuple):
     "Cleaned images, and those to look at."
 
     greys: dict[str, np.ndarray]  # Name to `(height, width)` uint8 grey levels, as light as before
-    doubtful: list[str]  # Names where model and filter differ much: perhaps another letter
+    doubtful: list[str]  # Names whose drawing is far from the filtered image: another letter?
 
 
 def clean_images(

@@ -99,11 +99,9 @@ class ConditionalVAE(VAE):
         "Labels as an array. Raises `GlyphnbError` unless they are whole numbers below `n_classes`."
         labels = np.asarray(labels)
         if labels.dtype.kind not in "iu" or not ((0 <= labels) & (labels < self.n_classes)).all():
-            found = f"{labels.dtype}" + (
-                f" {labels.min()} to {labels.max()}" if labels.size else ""
-            )
             wanted = f"whole numbers from 0 to {self.n_classes - 1}"
-            raise GlyphnbError(f"`labels` must be {wanted}, got {found}")
+            found = np.array2string(labels, threshold=5)
+            raise GlyphnbError(f"`labels` must be {wanted}, got {found}, {labels.dtype}")
         return labels
 
     def decode(self, codes, labels) -> np.ndarray:  # type: ignore[override]

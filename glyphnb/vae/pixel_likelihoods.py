@@ -66,7 +66,7 @@ def continuous_bernoulli_nll(
 
 @keras.saving.register_keras_serializable("glyphnb")
 class ContinuousBernoulli(Likelihood):
-    "A pixel is a grey level with a density on [0, 1]."
+    "A pixel is a grey level with a density on [0, 1]; a decoded image is its parameter, not its mean."
 
     def call(self, images, logits):
         return continuous_bernoulli_nll(images, logits)

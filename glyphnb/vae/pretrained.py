@@ -158,7 +158,9 @@ def open_model(
     except PermissionError:
         raise
     except Exception as error:  # Keras raises anything for a file that it does not know
-        raise GlyphnbError(f"{path}: expected a saved model, found something else") from error
+        reason = str(error).strip().splitlines()[0].partition(". ")[0]
+        found = f"Keras says: {reason}" if zipfile.is_zipfile(path) else "found something else"
+        raise GlyphnbError(f"{path}: expected a saved model, {found}") from error
     if not isinstance(model, Autoencoder):
         raise GlyphnbError(f"{path}: expected an Autoencoder or a VAE, found another model")
     return model
