@@ -91,6 +91,30 @@ def images(letters):
 
 
 @pytest.fixture(scope="session")
+def photo(tmp_path_factory):
+    "A photo of a sheet with two rows of letters, a to j."
+    from PIL import Image
+
+    from glyphnb.letters.mock_sheet import mock_sheet
+
+    path = tmp_path_factory.mktemp("photo") / "sheet.jpg"
+    Image.fromarray(mock_sheet(["abcdij", "efgh"], cell=90, angle=3, seed=1).photo).save(
+        path, quality=90
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def mixed_greys(letters):
+    "Names and grey levels: known letters dark on light and light on dark, and unknown ones."
+    from glyphnb import render_glyphs
+
+    known = {f"{i}.png": ink if i % 2 else 255 - ink for i, ink in enumerate(letters.ink)}
+    new = render_glyphs("QRG", size=70).ink
+    return known | {f"new/{i}.png": 255 - ink[4:] for i, ink in enumerate(new)}
+
+
+@pytest.fixture(scope="session")
 def shapes():
     "Six glyphs that need no font: bars and boxes, a to f."
     from glyphnb import GlyphSet

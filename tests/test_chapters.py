@@ -51,7 +51,9 @@ def test_one_order_everywhere():
 @pytest.mark.parametrize("path", [*CHAPTERS, NBS / "index.ipynb"], ids=lambda path: path.stem)
 def test_links_lead_somewhere_and_are_called_by_title(path):
     for source in sources(path, "markdown"):
-        assert not re.search(r"(?<!\), )\b[Cc]hapters? \d+(?!\d| of)", source), source  # but of books
+        assert not re.search(r"(?<!\), )\b[Cc]hapters? \d+(?!\d| of)", source), (
+            source
+        )  # but of books
         for text, target, _ in LINK.findall(source):
             assert (path.parent / target).exists(), target
             if target.endswith(".ipynb") and text[:1].isupper():

@@ -19,14 +19,7 @@ from glyphnb.vae.pretrained import NumpyVAE, load_pretrained
 
 KNOWN = render_glyphs("arabic", size=64)
 
-
 NEW = render_glyphs("QRG", size=70)
-
-
-def letters():
-    "Names and grey levels: known letters dark on light and light on dark, and unknown ones."
-    known = [(f"{i}.png", ink if i % 2 else 255 - ink) for i, ink in enumerate(KNOWN.ink)]
-    return dict(known + [(f"new/{i}.png", 255 - ink[4:]) for i, ink in enumerate(NEW.ink)])
 
 
 def ffmpeg(array, path, *options):
@@ -128,7 +121,7 @@ def test_a_folder_per_letter(here, glyphnb):
         (["reduce", "four", "--out", "four"], "four"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(here, refused, words, named):
+def test_what_is_wrong_is_said_in_one_line(here, refused, words, named, mixed_greys):
     for name in ("empty", "mixed", "twins", "deep/inner", "letters", "four"):
         (here / name).mkdir(parents=True)
     grey = Image.fromarray(255 - KNOWN.ink[0])
@@ -145,7 +138,7 @@ def test_what_is_wrong_is_said_in_one_line(here, refused, words, named):
     (here / "cut.gly").write_bytes(good[: len(good) // 2])
     foreign = NumpyVAE()
     foreign.decoder[-1] = foreign.decoder[-1] + np.float32(1e-3)
-    (here / "foreign.gly").write_bytes(pack_glyphs(letters(), foreign).packed)
+    (here / "foreign.gly").write_bytes(pack_glyphs(mixed_greys, foreign).packed)
     refused(words, named)
 
 

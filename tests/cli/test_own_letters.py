@@ -10,7 +10,6 @@ from PIL import Image
 from glyphnb.letters.files import read_provenance
 from glyphnb.letters.folders import load_data, load_image
 from glyphnb.letters.glyphs import GLYPH_SETS
-from glyphnb.letters.mock_sheet import mock_sheet
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
 
@@ -106,14 +105,6 @@ class TestLetters:
         assert glyphnb("tint", here / "drawn/original_0.png", "--out", here / "two").status == 0
         one, two = (Image.open(here / out / "original_0.png").tobytes() for out in ("one", "two"))
         assert one == two  # its hues are those of the letter A
-
-
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory):
-    place = tmp_path_factory.mktemp("photo")
-    sheet = mock_sheet(["abcdij", "efgh"], cell=90, angle=3, seed=1)
-    Image.fromarray(sheet.photo).save(place / "sheet.jpg", quality=90)
-    return place / "sheet.jpg"
 
 
 class TestScan:

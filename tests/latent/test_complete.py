@@ -10,14 +10,6 @@ from glyphnb.letters.glyphs import GLYPH_SETS, GlyphnbError
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
 
-@pytest.fixture(scope="module")
-def digits():
-    "Ten digits of all faces, and a style space without those of STIX."
-    glyphs = render_glyphs("digits", list(find_fonts()), size=160)
-    known = glyphs[glyphs.families != "STIX"]
-    return glyphs, StyleSpace(restyle(align_faces(known), 6))
-
-
 def test_a_style_is_shared_by_all_letters(digits):
     glyphs, space = digits
     mean = fill_outline(space.mean.reshape(-1, 48, 48))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import network, step_lengths
 
 from glyphnb.latent.geodesics import geodesic, measure_path, shorten_path
 from glyphnb.latent.morph import lerp, sample_path
@@ -11,21 +12,6 @@ from glyphnb.letters.typefaces import render_glyphs
 from glyphnb.vae.pretrained import NumpyVAE
 
 seeds = st.integers(0, 10**6)
-
-
-def network(seed, latent_dim, pixels=12):
-    "A smooth decoder with random weights."
-    rng = np.random.default_rng(seed)
-    first, last = rng.normal(size=(latent_dim, 16)), rng.normal(size=(16, pixels)) / 4
-
-    def decode(codes):
-        return (np.tanh(np.asarray(codes, "float64") @ first) @ last).reshape(-1, 3, 4, 1)
-
-    return decode
-
-
-def step_lengths(decode, codes):
-    return np.linalg.norm(np.diff(decode(codes).reshape(len(codes), -1), axis=0), axis=1)
 
 
 class TestGeodesics:

@@ -1,21 +1,12 @@
 """latent.outlines."""
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from glyphnb.latent.complete import StyleSpace, iou
+from glyphnb.latent.complete import iou
 from glyphnb.latent.outlines import align_faces, fill_outline, fit_letters, restyle, signed_distance
 from glyphnb.letters.glyphs import GlyphSet
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
-
-
-@pytest.fixture(scope="module")
-def digits():
-    "Ten digits of all faces, and a style space without those of STIX."
-    glyphs = render_glyphs("digits", list(find_fonts()), size=160)
-    known = glyphs[glyphs.families != "STIX"]
-    return glyphs, StyleSpace(restyle(align_faces(known), 6))
 
 
 def test_distances_of_a_disc():

@@ -189,14 +189,6 @@ def test_photos_that_hold_no_letters(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
 
 
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory):
-    place = tmp_path_factory.mktemp("photo")
-    sheet = mock_sheet(["abcdij", "efgh"], cell=90, angle=3, seed=1)
-    Image.fromarray(sheet.photo).save(place / "sheet.jpg", quality=90)
-    return place / "sheet.jpg"
-
-
 def test_a_wrong_count_shows_why_and_writes_no_letters(tmp_path, photo):
     with pytest.raises(ValueError, match=r"found 10 letters \(6 \+ 4\), but 3 were named"):
         scan_sheet(photo, tmp_path / "out", "abc")
