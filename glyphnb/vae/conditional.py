@@ -100,7 +100,8 @@ class ConditionalVAE(VAE):
         labels = np.asarray(labels)
         if labels.dtype.kind not in "iu" or not ((0 <= labels) & (labels < self.n_classes)).all():
             wanted = f"whole numbers from 0 to {self.n_classes - 1}"
-            found = np.array2string(labels, threshold=5)
+            number = labels.size > 1 and labels.dtype.kind in "iuf"
+            found = f"{labels.min()} to {labels.max()}" if number else f"{labels.tolist()!r:.40}"
             raise GlyphnbError(f"`labels` must be {wanted}, got {found}, {labels.dtype}")
         return labels
 
