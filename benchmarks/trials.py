@@ -30,6 +30,8 @@ AE_DEFAULT = {"encoder": (256,), "decoder": (256,), "learning_rate": 3e-3}
 TRIALS = {
     "vae": {
         "the default": {},
+        "seed 1": {"seed": 1},
+        "seed 2": {"seed": 2},
         "ReLU in place of GELU": {"activation": "relu"},
         "wide: 512 | 512": {"encoder": (512,), "decoder": (512,)},
         "shallow decoder: 48, 64 | 256": {"decoder": (256,)},
@@ -72,9 +74,9 @@ def networks(kind, given):
 
 def trial(kind, images, validation, epochs=10, **changes) -> dict:
     "Train one variant; a dense one unless `arch` says otherwise."
-    given = {"activation": "gelu", "bias": -3.0, "batch_size": 64, "constant": 0.0}
+    given = {"activation": "gelu", "bias": -3.0, "batch_size": 64, "constant": 0.0, "seed": 0}
     given |= (VAE_DEFAULT if kind == "vae" else AE_DEFAULT) | changes
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(given["seed"])
     options = {"arch": given["arch"]} if "arch" in given else networks(kind, given)
     model = VAE(2, **options) if kind == "vae" else Autoencoder(128, **options)
     times = [time.process_time()]
@@ -92,8 +94,8 @@ def trial(kind, images, validation, epochs=10, **changes) -> dict:
             verbose=0,
         ).history
     else:
-        sizes = {"batch_size": given["batch_size"], "learning_rate": given["learning_rate"]}
-        history = train(model, images, validation, epochs, callbacks=(clock,), **sizes)
+        options = {name: given[name] for name in ("batch_size", "learning_rate", "seed")}
+        history = train(model, images, validation, epochs, callbacks=(clock,), **options)
     seconds = epochs * statistics.median(b - a for a, b in zip(times, times[1:], strict=False))
     return {"nats": history["val_loss"][-1], "seconds": seconds, "weights": model.count_params()}
 
