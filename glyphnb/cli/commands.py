@@ -8,10 +8,13 @@ __all__ = ['documented', 'Steps', 'quiet_keras', 'run_app']
 # %% ../../nbs/6_cli/60_commands.ipynb #imports
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import contextmanager
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
@@ -87,7 +90,7 @@ def run_app(
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _interrupts():
             shown = warnings.showwarning
             warnings.showwarning = lambda *args, **kwargs: _show_warning(shown, *args, **kwargs)
             command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
@@ -102,6 +105,31 @@ def run_app(
         print("glyphnb: interrupted; no file was left half-written", file=sys.stderr)
         return 130
     return 0
+
+
+@contextmanager
+def _interrupts():
+    "Keep Ctrl-C for a moment where Python would drop it: in destructors and callbacks of the collector."
+    ours = threading.current_thread() is threading.main_thread() and os.name == "posix"
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def interrupt(_, frame):
+        while frame is not None:
+            if re.fullmatch("__del__|.*gc_callback", frame.f_code.co_name):
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    alarm = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGALRM, alarm)
 
 
 def _option(found: re.Match) -> str:

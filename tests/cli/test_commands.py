@@ -1,8 +1,12 @@
 """cli.commands."""
 
+import gc
 import inspect
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -70,3 +74,24 @@ def test_keras_loads_without_a_word():
     code += "; keras.ops.zeros(1); print('loaded')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("loaded\n", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+def test_an_interrupt_in_a_callback_of_the_collector_is_not_lost():
+    "JAX has such a callback; Python drops what is raised in it."
+
+    def a_gc_callback(phase, _):
+        if phase == "start":
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+
+    def busy():
+        gc.callbacks.append(a_gc_callback)
+        gc.collect()
+        gc.callbacks.remove(a_gc_callback)
+        time.sleep(5)
+
+    app, start = App(), time.monotonic()
+    app.default(busy)
+    assert run_app(app, []) == 130 and time.monotonic() - start < 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
