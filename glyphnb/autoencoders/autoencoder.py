@@ -81,6 +81,7 @@ class Autoencoder(keras.Model):
     variational = conditional = False
     own_losses = (None, bernoulli_nll)  # what `compile` takes for the loss in nats
     parts: tuple[str, ...] = ("encoder", "decoder", "corrupt")  # what a saved model is made of
+    letters = prior = recipe = None  # what its file may carry besides
 
     def __init__(
         self,

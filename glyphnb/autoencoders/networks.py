@@ -64,20 +64,23 @@ def _dense_decoder(latent_dim, shape, variational):
 def _conv_encoder(shape, variational):
     images = keras.Input(shape, name="images")
     x = layers.Conv2D(32, 4, strides=4, activation="gelu", **_SAME)(images)
-    x = layers.Conv2D(32, 3, activation="gelu", **_SAME)(x)
+    more = {"filters": 64, "strides": 2} if variational else {"filters": 32}
+    x = layers.Conv2D(kernel_size=4 if variational else 3, activation="gelu", **more, **_SAME)(x)
     return images, layers.Flatten("channels_last")(x)
 
 
 def _conv_decoder(latent_dim, shape, variational):
     height, width, channels = shape
-    grid = height // 4, width // 4
+    cell = 8 if variational and height % 8 == width % 8 == 0 else 4  # pixels per side
+    grid, filters = (height // cell, width // cell), 48 if variational else 32
     codes = x = keras.Input((latent_dim,), name="codes")
-    for units in (64, 128) if variational else ():
+    for units in (128, 256) if variational else ():
         x = layers.Dense(units, activation="gelu", kernel_initializer="he_normal")(x)
-    x = layers.Reshape((*grid, 32))(layers.Dense(math.prod(grid) * 32)(x))
-    x = layers.Conv2D(64, 3, activation="gelu", **_SAME)(x)
-    x = layers.Conv2D(16 * channels, 3, bias_initializer=_PAPER, dtype="float32", **_SAME)(x)
-    x = layers.Reshape((*grid, 4, 4, channels), dtype="float32")(x)  # a cell is 4 x 4 pixels
+    x = layers.Dense(math.prod(grid) * filters, activation="gelu" if variational else None)(x)
+    x = layers.Conv2D(64, 3, activation="gelu", **_SAME)(layers.Reshape((*grid, filters))(x))
+    pixels = cell * cell * channels  # of one cell, side by side in the last axis
+    x = layers.Conv2D(pixels, 3, bias_initializer=_PAPER, dtype="float32", **_SAME)(x)
+    x = layers.Reshape((*grid, cell, cell, channels), dtype="float32")(x)
     x = layers.Permute((1, 3, 2, 4, 5), dtype="float32")(x)
     return codes, layers.Reshape(shape, name="logits", dtype="float32")(x)
 

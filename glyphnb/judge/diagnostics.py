@@ -13,9 +13,9 @@ from keras import ops
 
 from ..autoencoders.autoencoder import Bernoulli, as_codes, pixel_entropy
 from .likelihood import check_vae, log_likelihood
-from ..latent.plane import sample_glyphs
 from ..letters.glyphs import as_images
 from ..vae.elbo import kl_per_axis
+from ..vae.prior import prior_of
 from ..vae.vae import VAE
 
 # %% ../../nbs/5_judge/51_diagnostics.ipynb #active-units
@@ -128,16 +128,21 @@ def _likelihood(vae, images, loss, k, seed) -> Finding:
 
 
 def _match_of_the_prior(vae, images) -> Finding:
-    spread = vae.encode(images).std(axis=0)
+    z_mean, z_log_var = vae.posterior(images)
+    spread = np.sqrt(z_mean.var(axis=0) + np.exp(z_log_var).mean(axis=0))  # of draws, not of means
     shown = "standard deviation " + " ".join(f"{axis:.2f}" for axis in spread[:8])
-    wide = "wider than the prior's 1: samples of the prior miss the outer codes"
-    return Finding(
-        "codes against the prior", shown, wide if spread.max() > 1.25 else "within the prior"
-    )
+    wide = "wider than the prior's 1: samples of N(0, I) miss the outer codes"
+    if not np.isfinite(spread).all():
+        verdict = "the encoder gives numbers that are not finite: its weights are damaged"
+    elif abs(np.log(spread)).max() < 0.25:
+        verdict = "as wide as the prior"
+    else:
+        verdict = wide if spread.max() > 1.25 else "narrower than the prior"
+    return Finding("codes against the prior", shown, verdict)
 
 
 def _holes(vae, images, seed) -> Finding:
-    of_prior = np.random.default_rng(seed).normal(size=(500, vae.latent_dim)).astype("float32")
+    of_prior = prior_of(vae).sample(500, seed)
     some, others = images[::2], images[1::2]  # the others tell what is usual
     share = outside_posteriors(vae, some, of_prior).mean()
     control = outside_posteriors(vae, some, vae.encode(others[:500]))
@@ -145,17 +150,17 @@ def _holes(vae, images, seed) -> Finding:
     many = share > usual + 2 * control.std() / np.sqrt(len(control)) + 0.05
     return Finding(
         "holes",
-        f"{share:.0%} of codes of the prior lie outside all posteriors; of other images, {usual:.0%}",
-        "samples of the prior will often be blurred"
+        f"{share:.0%} of sampled codes lie outside all posteriors; of other images, {usual:.0%}",
+        "samples will often be blurred"
         if many
-        else "codes of the prior lie outside about as often as codes of other images",
+        else "sampled codes lie outside about as often as codes of other images",
     )
 
 
 def _copies(model, images, known, seed) -> list[Finding]:
     distance = nearest_image(images, known)[0]
     usual = np.quantile(distance, 0.75)
-    samples = sample_glyphs(model.decode, 200, model.latent_dim, seed)
+    samples = model.decode(prior_of(model).sample(200, seed))
     near = np.mean(nearest_image(samples, known)[0] <= usual)
     error = np.sqrt(0.75 * 0.25 * (1 / len(samples) + 1 / len(images)))
     leak = np.mean(distance < 0.01)  # the same pixels

@@ -27,36 +27,59 @@ class Dataset(NamedTuple):
 
 def split_by_source(
     glyphs: GlyphSet,  # Originals, before any augmentation
-    held_out: float = 0.2,  # Share of the groups to hold out, in (0, 1)
+    held_out: float | int | Sequence[str] = 0.2,  # Share, number or names of the groups; 0: none
     by: str = "letters",  # What stays together: "letters", "faces" or "families" of faces
     seed: int = 0,  # Chooses the groups
 ) -> tuple[GlyphSet, GlyphSet]:  # Known and held-out glyphs, in their order
-    """Split so that no letter (face, family) is on both sides; at least one group on each.
+    """Split so that no letter (face, family) is on both sides.
 
-    Raises `GlyphnbError` for an unknown `by`, a share outside (0, 1), or fewer than two groups.
+    Raises `GlyphnbError` for an unknown `by`, for names that are not there, and where one side would
+    have nothing, unless nothing is to be held out.
     """
     if by not in ("letters", "faces", "families"):
         raise GlyphnbError(f"`by` must be 'letters', 'faces' or 'families', got {by!r}")
-    if not 0 < held_out < 1:
-        raise GlyphnbError(f"`held_out` must lie in (0, 1), got {held_out}")
     labels = getattr(glyphs, by)
     groups = list(dict.fromkeys(labels.tolist()))
-    if len(groups) < 2:
-        raise GlyphnbError(f"`glyphs` must have at least 2 {by} to split, got {len(groups)}")
-    count = min(max(round(held_out * len(groups)), 1), len(groups) - 1)
-    out = np.random.default_rng(seed).choice(groups, count, replace=False)
+    out = _choose(groups, held_out, by, seed)
+    if len(out) >= len(groups):
+        found = f"{len(out)} of {len(groups)}"
+        raise GlyphnbError(f"`held_out` must leave at least one of the {by} to learn, got {found}")
     mask = np.isin(labels, out)
     return glyphs[~mask], glyphs[mask]
+
+
+def _choose(groups: list[str], held_out, by: str, seed: int) -> list[str]:
+    "Groups to hold out: those that are named, or as many as a number or a share says."
+    if not isinstance(held_out, (int, float, np.number)):
+        strange = [name for name in held_out if name not in groups]
+        if strange:
+            found = f"{' '.join(strange)}; there are {' '.join(groups)}"
+            raise GlyphnbError(f"`held_out` must be {by} of the glyphs, got {found}")
+        return list(held_out)
+    if held_out == 0:
+        return []
+    if not (0 < held_out < 1 or held_out == int(held_out) > 0):
+        raise GlyphnbError(
+            f"`held_out` must be a share in (0, 1) or a whole number, got {held_out}"
+        )
+    if len(groups) < 2:
+        raise GlyphnbError(f"`glyphs` must have at least 2 {by} to split, got {len(groups)}")
+    share = min(max(round(held_out * len(groups)), 1), len(groups) - 1)
+    count = share if held_out < 1 else int(held_out)
+    return (
+        np.random.default_rng(seed).choice(groups, min(count, len(groups)), replace=False).tolist()
+    )
 
 # %% ../../nbs/1_letters/15_split.ipynb #make-dataset
 def make_dataset(
     glyphs: GlyphSet,  # Originals
-    n: int = 10_000,  # Images to make in all: 80 % train, 10 % fresh, 10 % unseen
+    n: int = 10_000,  # Images to make in all: a tenth fresh, a tenth unseen, the rest to learn from
     size: int = 64,  # Pixels per side
-    held_out: float = 0.2,  # Share of the letters kept for `unseen`
+    held_out: float | int | Sequence[str] = 0.2,  # Letters of `unseen`: share, number or names
     by: str = "letters",  # What is held out: "letters", "faces" or "families"
     seed: int = 0,  # Makes everything repeat
-    distortions: Sequence[Distortion] = ARTICLE,  # Of `train`; the other sets stay comparable
+    distortions: Sequence[Distortion] = ARTICLE,  # Of `train`
+    test_distortions: Sequence[Distortion] = ARTICLE,  # Of the other sets, which so stay comparable
     stream: bool = False,  # Distort the training images anew in every epoch: a `Stream`
 ) -> Dataset:  # Three `GlyphSet`s
     """Split by source, then augment: a set to learn from, and two to ask about.
@@ -67,12 +90,15 @@ def make_dataset(
         raise GlyphnbError(f"`n` must be at least 10, got {n}")
     known, unseen = split_by_source(glyphs, held_out, by, seed)
     tenth = n // 10
+    n_train = n - 2 * tenth if len(unseen) else n - tenth
     seeds = np.random.SeedSequence(seed).generate_state(3).tolist()
     make = Stream if stream else augment
     return Dataset(
-        make(known, n - 2 * tenth, size=size, seed=seeds[0], distortions=distortions),
-        augment(known, tenth, size, seed=seeds[1], fresh=True),
-        augment(unseen, tenth, size, seed=seeds[2], fresh=True),
+        make(known, n_train, size=size, seed=seeds[0], distortions=distortions),
+        augment(known, tenth, size, seeds[1], test_distortions, fresh=True),
+        augment(unseen, tenth, size, seeds[2], test_distortions, fresh=True)
+        if len(unseen)
+        else GlyphSet(np.zeros((0, size, size), np.uint8), [], []),
     )
 
 # %% ../../nbs/1_letters/15_split.ipynb #stream
@@ -130,17 +156,18 @@ class Stream:
 def save_dataset(
     data: Dataset,  # From `make_dataset`
     out: str | Path,  # Folder that gets a sub-folder for each set
-) -> list[Path]:  # The sub-folders
+) -> list[Path]:  # The sub-folders; an empty set has none
     """Write the images of a data set as PNG files, white on black, with the letter and face of each.
 
     Raises `GlyphnbError` for a stream, which has no end.
     """
     if isinstance(data.train, Stream):
         raise GlyphnbError("`data` must hold images to be saved, got a stream, which has no end")
-    for name, part in data._asdict().items():
+    parts = {name: part for name, part in data._asdict().items() if len(part)}
+    for name, part in parts.items():
         names = [f"{name}_{i:05}.png" for i in range(len(part))]
         labels = zip(names, part.letters.tolist(), part.faces.tolist(), strict=True)
         write_images(Path(out, name), zip(names, part.ink, strict=True))
         files = {file: {"letter": letter, "face": face} for file, letter, face in labels}
         write_provenance(Path(out, name), call="make_dataset", files=files)
-    return [Path(out, name) for name in data._fields]
+    return [Path(out, name) for name in parts]

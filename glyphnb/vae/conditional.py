@@ -66,6 +66,8 @@ class ConditionalVAE(VAE):
     ):
         if n_classes < 2:
             raise GlyphnbError(f"`n_classes` must be at least 2, got {n_classes}")
+        if kwargs.get("regularizer") is not None:
+            raise GlyphnbError("`regularizer` needs a decoder of codes alone, got one with labels")
         if decoder is None:
             decoder = build_decoder(latent_dim + n_classes, arch, shape, True, seed)
         super().__init__(latent_dim, arch, shape, decoder=decoder, seed=seed, **kwargs)

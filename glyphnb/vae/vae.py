@@ -26,7 +26,7 @@ class VAE(Autoencoder):
 
     variational = True
     own_losses = (None, vae_loss)
-    parts = (*Autoencoder.parts, "objective", "likelihood")
+    parts = (*Autoencoder.parts, "objective", "likelihood", "regularizer")
 
     def __init__(
         self,
@@ -35,10 +35,13 @@ class VAE(Autoencoder):
         shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
         objective: keras.Layer | None = None,  # What is minimised; the negative `ELBO`
         likelihood: keras.Layer | None = None,  # How a pixel is distributed; `Bernoulli`
+        regularizer: keras.Layer
+        | None = None,  # A penalty of training, such as `SharpInterpolation`
         **kwargs,  # `corrupt`, `decoder`, `seed` as in `Autoencoder`; `encoder` gives `z_mean` and `z_log_var`
     ):
         super().__init__(latent_dim, arch, shape, **kwargs)
         self.objective, self.likelihood = objective or ELBO(), likelihood or Bernoulli()
+        self.regularizer = regularizer
         self.nll, self.kl = (keras.metrics.Mean(name=name) for name in ("nll", "kl"))
 
     def complete_encoder(self, encoder, seed):
@@ -59,13 +62,16 @@ class VAE(Autoencoder):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         logits, z, *q = (y_pred[name] for name in ("logits", "z", "z_mean", "z_log_var"))
-        nll = self.likelihood(self.repeat(x if y is None else y), logits)
+        images = self.repeat(x if y is None else y)
+        nll = self.likelihood(images, logits)
         loss = self.objective(nll, z, *q, training=training)
         weight = 1.0 if sample_weight is None else sample_weight
         for metric, nats in ((self.nll, nll), (self.kl, kl_divergence(*q))):
             per_glyph = ops.mean(ops.reshape(nats, (ops.shape(loss)[0], -1)), axis=1)
             metric.update_state(per_glyph, sample_weight)
-        return ops.mean(loss * weight) + sum(self.losses)
+        asked = training and self.regularizer is not None
+        penalty = self.regularizer(images, z, to_logits=self.to_logits) if asked else 0.0
+        return ops.mean(loss * weight) + sum(self.losses) + penalty
 
     def repeat(self, images):
         "Each image as often as the objective draws codes for it, in a row."
