@@ -52,6 +52,17 @@ def test_it_works_where_only_it_is_installed(wheel, tmp_path):
     assert "demo" in call(command, "--help", cwd=tmp_path, env=clean)
     code = "import glyphnb; print(glyphnb.__file__)"
     assert str(tmp_path) in call(python, "-c", code, cwd=tmp_path, env=clean)
-    call(command, "demo", "--samples", "100", "--out", "out", cwd=tmp_path, env=clean)
+    call(
+        command,
+        "demo",
+        "--samples",
+        "100",
+        "--epochs",
+        "2",
+        "--out",
+        "out",
+        cwd=tmp_path,
+        env=clean,
+    )
     assert (tmp_path / "out" / "index.html").is_file()
     call(command, "morph", "ج", "ق", "--steps", "5", cwd=tmp_path, env=clean)

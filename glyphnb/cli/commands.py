@@ -76,7 +76,13 @@ def quiet_keras():
             os.close(saved)
 
 # %% ../../nbs/6_cli/60_commands.ipynb #run
-_NAMES = {"n_steps": "steps", "letter_set": "set", "n": "samples", "k": "importance-samples"}
+_NAMES = {
+    "n_steps": "steps",
+    "letter_set": "set",
+    "held_out": "hold-out",
+    "n": "samples",
+    "k": "importance-samples",
+}
 
 
 def run_app(

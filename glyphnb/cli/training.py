@@ -42,13 +42,20 @@ def names_or_number(
     text: str | None,  # Letters, or how many, as typed
     glyphs,  # The letters that there are
 ):  # What `make_dataset` takes as `held_out`
-    "Understand what is to be held out: nothing, a number, or names of letters."
+    """Understand what is to be held out: nothing, a number, or names of letters.
+
+    Raises `GlyphnbError` for letters that are not there, or for all of them.
+    """
+    from glyphnb.letters.split import split_by_source
+
     if not text:
         return 0
-    if text.isdigit() and text not in glyphs.letters:
-        return int(text)
     names = text.replace(",", " ").split()
-    return names if set(names) <= set(glyphs.letters) else list(text.replace(" ", ""))
+    if not set(names) <= set(glyphs.letters):
+        names = [letter for name in names for letter in name]  # typed together
+    found = int(text) if text.isdigit() and text not in glyphs.letters else names
+    split_by_source(glyphs, found)
+    return found
 
 # %% ../../nbs/6_cli/62_training.ipynb #train
 @documented

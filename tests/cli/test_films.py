@@ -159,11 +159,10 @@ class TestOwnModels:
     def test_a_model_of_the_demo_knows_its_letters(self, here, demo, glyphnb, refused):
         path = demo.out / "vae.keras"
         drawn, (_, glyphs) = render_glyphs("a-j", size=64), model_and_letters(path, *[None] * 3)
-        held_out = (set(drawn.letters) - set(glyphs.letters)).pop()
-        a, b = glyphs.letters[[0, 3]]
-        done = glyphnb("morph", a + b, "--model", path, "--steps", 5)
-        assert re.search(f"{a} {b}, ", done.out)
-        refused(["morph", a + held_out, "--model", path], f"got {held_out}")
-        # What is filmed is the letter of that name: its picture is among those beside the model.
+        (here / "alone.keras").write_bytes(path.read_bytes())  # the file is enough
+        done = glyphnb("morph", "badhi", "--model", "alone.keras", "--steps", 5)
+        assert re.search("b a d h i, ", done.out), done.err
+        refused(["morph", "hello", "--model", path], "got l l o")
+        # What is filmed is the letter of that name.
         for name, ink in zip(glyphs.letters, glyphs.ink, strict=True):
             np.testing.assert_array_equal(ink, drawn.ink[drawn.letters == name][0])

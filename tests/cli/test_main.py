@@ -15,9 +15,11 @@ from glyphnb.cli.image_folders import compress, decompress, denoise, reduce, tin
 from glyphnb.cli.main import main
 from glyphnb.cli.models import demo, doctor
 from glyphnb.cli.own_letters import complete, letters, scan
+from glyphnb.cli.training import grid, reconstruct, sample, train
 
 COMMANDS = [
-    demo, scan, letters, morph, doctor, complete, denoise, compress, decompress, reduce, tint
+    demo, scan, letters, train, sample, grid, reconstruct, morph, doctor, complete, denoise,
+    compress, decompress, reduce, tint,
 ]  # fmt: skip
 
 

@@ -19,14 +19,14 @@ from glyphnb.vae.pretrained import open_model
 
 def test_the_demo_announces_its_steps_and_says_nothing_else(demo):
     said = [line for line in demo.said.stdout.splitlines() if line]
-    assert [line[:5] for line in said[:-1]] == [f"[{n}/7]" for n in range(1, 8)]
+    assert [line[:5] for line in said[:-1]] == [f"[{n}/8]" for n in range(1, 9)]
     assert said[-1] == "Done. Open made/index.html" and demo.said.stderr == ""
 
 
 def test_the_demo_writes_what_it_promises(demo):
-    folders = ("originals", "converted", "augmented/train", "augmented/fresh", "augmented/unseen")
+    folders = ("originals", "converted", "augmented/train", "augmented/fresh")
     counts = [len(list((demo.out / name).glob("*.png"))) for name in folders]
-    assert counts == [10, 10, 96, 12, 12]
+    assert counts == [10, 10, 108, 12]
     paper, ink = (load_image(demo.out / name / "original_3.png") for name in folders[:2])
     assert paper.shape == (1000, 1000) and (paper == 255 - ink).all() and np.median(paper) == 255
     assert load_image(demo.out / "augmented/train/train_00000.png").shape == (64, 64)
@@ -43,18 +43,24 @@ def test_the_demo_writes_what_it_promises(demo):
 def test_the_metrics_tell_the_questions_apart(demo):
     metrics = json.loads((demo.out / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["seed"] == 3 and sum(metrics["images"].values()) == 120
-    known, held_out = (metrics["letters"][key] for key in ("known", "held_out"))
-    assert len(known) == 8 and sorted(known + held_out) == list("abcdefghij")
-    assert set(metrics["morph"]) <= set(known)
+    assert sorted(metrics["letters"]["known"]) == list("abcdefghij")
+    assert metrics["letters"]["held_out"] == []  # the models that are kept have learned them all
+    assert set(metrics["morph"]) <= set("abcdefghij") and metrics["source"] == "DejaVu Sans"
     for losses in metrics["nats_per_glyph"].values():
         for nats in losses.values():
             assert nats["entropy"] < nats["loss"]
+    assert list(metrics["nats_per_glyph"]["vae without them"]) == ["fresh", "unseen"]
+    assert metrics["held_out"]["letters"]["held_out"] == ["c"]
+    assert {"samples", "sheet", "morphs", "copies"} <= set(metrics["drawing"])
 
 
 def test_the_models_open(demo):
-    for name, latent_dim in (("autoencoder", 128), ("denoiser", 128), ("vae", 2)):
+    for name, latent_dim in (("autoencoder", 128), ("denoiser", 128), ("vae", 16)):
         model = open_model(demo.out / f"{name}.keras")
         assert model.encode(np.zeros((3, 64, 64, 1))).shape == (3, latent_dim)
+        assert sorted(model.letters.letters) == list("abcdefghij")
+        assert model.recipe["samples"] == 120
+    assert model.prior.sample(4).shape == (4, 16)
 
 
 class Page(html.parser.HTMLParser):
@@ -98,14 +104,14 @@ def test_one_bit_scans_of_all_sizes_become_a_demo(run, glyphnb, here):
         image = Image.fromarray(255 - ink).point(lambda v: 255 * (v > 127)).convert("1")
         image.resize((90 + 13 * i, 120 - 7 * i)).save(here / "scans" / f"{letter}.png")
     (here / "scans" / "bad.png").write_bytes(b"oops")
-    words = ["demo", "--images", "scans", "--out", "out", "--samples", "100"]
+    words = ["demo", "--images", "scans", "--out", "out", "--samples", "100", "--epochs", "2"]
     refused = glyphnb(*words)
     assert refused.status == 2 and "bad.png" in refused.err
     assert [path.name for path in here.iterdir()] == ["scans"]
     done = run(*words, "--skip-unreadable", cwd=here)
     assert done.returncode == 0 and "bad.png" in done.stderr, done.stderr
     metrics = json.loads((here / "out" / "metrics.json").read_text(encoding="utf-8"))
-    assert sorted(metrics["letters"]["known"] + metrics["letters"]["held_out"]) == list("abcdefg")
+    assert sorted(metrics["letters"]["known"]) == list("abcdefg")
     assert len(list((here / "scans").iterdir())) == 8
     assert read_provenance(here / "out")
 
@@ -119,7 +125,8 @@ def test_one_bit_scans_of_all_sizes_become_a_demo(run, glyphnb, here):
         (["--font", "file.txt"], "file.txt"),
         (["--font", "absent.ttf"], "absent.ttf"),
         (["--letters", "中"], "中"),
-        (["--letters", "a"], "letters"),
+        (["--letters", "a"], "at least 2"),
+        (["--hold-out", "Q"], "--hold-out"),
         (["--font", "Computer Modern Typewriter", "--letters", "abج"], "ج"),
         (["--samples", "5"], "--samples"),
         (["--images", "empty", "--letters", "ab"], "--images"),

@@ -120,10 +120,12 @@ class TestScan:
 
     def test_from_a_sheet_to_a_morph(self, here, photo, glyphnb, run):
         assert glyphnb("scan", photo, "--out", "mine", "--letters", "abcdijefgh").status == 0
-        done = run("demo", "--images", "mine", "--out", "made", "--samples", 100, cwd=here)
+        done = run(
+            "demo", "--images", "mine", "--out", "made", "--samples", 100, "--epochs", 2, cwd=here
+        )
         assert done.returncode == 0, done.stderr
         metrics = json.loads(Path("made/metrics.json").read_text(encoding="utf-8"))
-        named = metrics["letters"]["known"] + metrics["letters"]["held_out"]
+        named = metrics["letters"]["known"]
         assert sorted(named) == list("abcdefghij")
         assert set(metrics["morph"]) <= set(named) and Path("made/morph.gif").exists()
         (record,) = read_provenance("made/originals")

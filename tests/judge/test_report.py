@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glyphnb import Autoencoder, GlyphSet, make_dataset, pixel_entropy, render_glyphs
-from glyphnb.judge.report import demo_models, fill_page, film_best_pair, known_part, measure_models
+from glyphnb.judge.report import demo_models, epochs_for, fill_page, film_best_pair, measure_models
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,8 @@ def test_a_model_compiled_with_another_loss_is_measured_in_nats(data):
 
 
 def test_the_same_seed_builds_the_same_models(data):
-    for one, two in zip(demo_models(4).values(), demo_models(4).values(), strict=True):
+    models = (demo_models(80, 3, seed=4).values() for _ in range(2))
+    for one, two in zip(*models, strict=True):
         assert (one.model.encode(data.fresh) == two.model.encode(data.fresh)).all()
         assert one.epochs == two.epochs
 
@@ -52,9 +53,8 @@ class Perfect:
         return np.asarray(codes).reshape(len(codes), 64, 64, 1)
 
 
-def test_the_film_is_of_two_letters_that_come_back(data):
-    letters = known_part(render_glyphs("abcdefgh", size=64), data)
-    assert set(letters.letters) == set(data.train.letters)
+def test_the_film_is_of_two_letters_that_come_back():
+    letters = render_glyphs("abcdefgh", size=64)
     hands = GlyphSet(  # the first letter in two hands: they are not a pair to morph
         letters.ink[[0, 0, 1, 2]], letters.letters[[0, 0, 1, 2]], np.array(list("xyxx"))
     )
@@ -66,3 +66,8 @@ def test_names_cannot_write_html():
     values = {"name": "<script>alert(1)</script>", "count": 3, "source": "a & b"}
     page = fill_page("doctor.html", findings=[], figures=[], **values)
     assert "<script>" not in page and "a &amp; b" in page
+
+
+@pytest.mark.parametrize("n, epochs", [(9000, 22), (1000, 188), (64, 3000), (10, 3000), (10**6, 1)])
+def test_fewer_images_get_more_epochs(n, epochs):
+    assert epochs_for(n) == epochs
