@@ -129,6 +129,11 @@ def list_images(
         below = [path for path in visible(folder) if path.is_dir() and not _holds_copies(path)]
         files = [path for sub in below for path in visible(sub) if path.is_file()]
     if not files:
+        deeper = [path for path in sorted(folder.rglob("*")) if path.is_file() and is_visible(path)]
+        if deeper:
+            example, above = deeper[0].relative_to(folder), deeper[0].parents[1]
+            found = f"{len(deeper)} files deeper down, such as {example}; name {above}"
+            raise GlyphnbError(f"{folder}: expected images, found {found}")
         raise GlyphnbError(f"{folder}: expected images, found an empty folder")
     return files
 
@@ -196,11 +201,24 @@ def _labels_of(folder: Path, changed: int) -> dict[str, tuple[str, str]]:
     return _recorded_labels(read_provenance(folder))
 
 # %% ../../nbs/1_letters/13_folders.ipynb #read-labels
+@lru_cache(maxsize=8)
+def _holds_hands(folder: Path, stamps: tuple) -> bool:
+    "Tell whether sub-folders are faces, not letters; the stamps change with what they hold."
+    if any(split_letters(name) == [name] for name, _ in stamps):
+        return False
+    stems = {p.stem for name, _ in stamps for p in (folder / name).iterdir() if is_visible(p)}
+    return all(split_letters(s) == [s] for s in stems) and not all(map(str.isdigit, stems))
+
+
 def read_labels(
     path: Path,  # File in it, or in a sub-folder of it
     folder: Path,  # Folder of images
 ) -> tuple[str, str]:  # Letter and face
-    "Read the letter and the face of a file from the folder's provenance, or from its name and place."
+    """Read the letter and the face of a file from the folder's provenance, or from its name and place.
+
+    A sub-folder is a letter. It is a face where all names of sub-folders are longer than a letter, and all
+    files are named by one letter.
+    """
     record = path.parent / PROVENANCE
     known = _labels_of(path.parent, record.stat().st_mtime_ns) if record.is_file() else {}
     if path.name in known:
@@ -209,7 +227,10 @@ def read_labels(
     if copy:
         return copy[2], copy[1]
     if path.parent != folder:
-        return path.parent.name, path.stem
+        places = [place for place in folder.iterdir() if place.is_dir() and is_visible(place)]
+        stamps = tuple((place.name, place.stat().st_mtime_ns) for place in places)
+        labels = path.parent.name, path.stem
+        return labels[::-1] if _holds_hands(folder, stamps) else labels
     numbered = re.fullmatch(r"\d+_(.*\S.*)", path.stem)  # as a scanned sheet numbers its letters
     if numbered and len(split_letters(numbered[1])) == 1:
         return split_letters(numbered[1])[0], folder.name

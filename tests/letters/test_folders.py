@@ -10,6 +10,7 @@ from glyphnb.letters.files import save_glyphs
 from glyphnb.letters.folders import (
     change_image_background,
     get_pixel,
+    list_images,
     load_data,
     load_image,
     prepare_letters,
@@ -238,3 +239,27 @@ def test_greys_are_read_as_they_are_by_name(tmp_path, letter):
     Image.fromarray(letter).save(tmp_path / "deep" / "er" / "c.png")
     with pytest.raises(GlyphnbError, match="pass .*er instead"):
         read_greys(tmp_path)
+
+
+def test_folders_of_hands_and_folders_of_letters(tmp_path):
+    picture = Image.fromarray(np.where(np.eye(20) > 0, 0, 255).astype(np.uint8))
+    for name in ("letters/a/1.png", "letters/a/2.png", "letters/b/1.png", "letters/lam/x.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        picture.save(tmp_path / name)
+    for name in ("hands/anna/a.png", "hands/anna/b.png", "hands/ben/a.png", "hands/ben/7.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        picture.save(tmp_path / name)
+    letters, hands = (load_data(tmp_path / name, 32) for name in ("letters", "hands"))
+    assert letters.letters.tolist() == ["a", "a", "b", "lam"]
+    assert letters.faces.tolist() == ["1", "2", "1", "x"]
+    assert hands.letters.tolist() == ["a", "b", "7", "a"]
+    assert hands.faces.tolist() == ["anna", "anna", "ben", "ben"]
+
+
+def test_pictures_that_are_too_deep_are_counted_and_the_right_folder_is_named(tmp_path):
+    for name in ("greek/alpha/1.png", "greek/beta/1.png"):
+        (tmp_path / "all" / name).parent.mkdir(parents=True)
+        Image.new("L", (9, 9)).save(tmp_path / "all" / name)
+    with pytest.raises(GlyphnbError, match=r"2 files deeper.*alpha.*name .*greek") as error:
+        list_images(tmp_path / "all")
+    assert "empty" not in str(error.value)
