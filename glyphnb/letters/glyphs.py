@@ -124,6 +124,14 @@ GLYPH_SETS = {
     "latin-lower": "abcdefghijklmnopqrstuvwxyz",
     "digits": "0123456789",
     "greek": "αβγδεζηθικλμνξοπρστυφχψω",
+    "latin-both": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+    "cyrillic": "АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ",
+    "cyrillic-lower": "абвгдежзийклмнопрстуфхцчшщъыьэюя",
+    "greek-upper": "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ",
+    "hebrew": "אבגדהוזחטיכלמנסעפצקרשת",
+    "devanagari": "अआइईउऊएऐओऔकखगघङचछजझञटठडढणतथदधनपफबभमयरलवशषसह",
+    "georgian": "აბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ",
+    "katakana": "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワヲン",
 }
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #split-letters

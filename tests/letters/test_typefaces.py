@@ -1,6 +1,8 @@
 """letters.typefaces."""
 
+import shutil
 import string
+import sys
 
 import numpy as np
 import pytest
@@ -8,10 +10,8 @@ from fontTools.ttLib import TTCollection, TTFont
 from PIL import features
 
 from glyphnb.letters.augment import augment
-from glyphnb.letters.glyphs import (
-    GLYPH_SETS,
-)
-from glyphnb.letters.typefaces import find_fonts, render_glyphs
+from glyphnb.letters.glyphs import GLYPH_SETS, split_letters
+from glyphnb.letters.typefaces import can_draw, find_fonts, first_set, render_glyphs, system_fonts
 
 
 def test_faces_and_sets():
@@ -131,3 +131,49 @@ def test_origins_follow_the_glyphs():
     drawn = render_glyphs("ab", size=20)
     for part in (drawn[:1], drawn[drawn.letters == "a"], augment(drawn, 4, 16)):
         assert part.origins["DejaVu Sans"]["file"] == "DejaVuSans.ttf"
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    "A system with a broken font and a good one: Computer Modern, under its own name."
+    if sys.platform in ("darwin", "win32"):
+        pytest.skip("the folders of this system cannot be moved")
+    folder = tmp_path / "share" / "fonts" / "truetype"
+    folder.mkdir(parents=True)
+    shutil.copy(find_fonts()["Computer Modern"], folder / "x.ttf")
+    (folder / "broken.otf").write_bytes(b"OTTO, but no more")
+    monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "share"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return folder / "x.ttf"
+
+
+def test_faces_of_the_system_are_found_by_name(installed):
+    assert system_fonts() == {"cmr10": installed}
+    drawn = render_glyphs("ab", "CMR10", size=64)
+    assert drawn.faces.tolist() == ["cmr10", "cmr10"]
+    np.testing.assert_array_equal(drawn.ink, render_glyphs("ab", "Computer Modern", size=64).ink)
+    with pytest.raises(FileNotFoundError, match="the nearest are cmr10"):
+        render_glyphs("ab", "cmr100")
+
+
+@pytest.mark.parametrize(
+    "bits, chosen",
+    [
+        ({0, 11}, "hebrew"),
+        ({0, 13}, "arabic"),
+        ({0, 26}, "georgian"),
+        ({0, 11, 13}, "latin"),
+        ({0}, "latin"),
+    ],
+)
+def test_letters_of_the_script_that_a_font_is_made_for(tmp_path, bits, chosen):
+    font = TTFont(find_fonts()["DejaVu Sans"])
+    font["OS/2"].setUnicodeRanges(bits)
+    font.save(tmp_path / "my.ttf")
+    if chosen != "hebrew" or can_draw(tmp_path / "my.ttf", GLYPH_SETS["hebrew"]):
+        assert first_set(tmp_path / "my.ttf") == chosen
+
+
+def test_sets_have_each_letter_once():
+    for letters in GLYPH_SETS.values():
+        assert split_letters(letters) == list(letters)
