@@ -14,6 +14,7 @@ from .autoencoders.training import train as train
 from .judge.diagnostics import diagnose as diagnose
 from .judge.likelihood import exact_log_likelihood as exact_log_likelihood
 from .judge.likelihood import log_likelihood as log_likelihood
+from .judge.ruler import measure_drawing as measure_drawing
 from .latent.animation import animate_morph_images as animate_morph_images
 from .latent.animation import animate_morph_images_from_morph as animate_morph_images_from_morph
 from .latent.animation import film_word as film_word
@@ -27,6 +28,7 @@ from .latent.plane import normal_grid as normal_grid
 from .latent.plane import sample_glyphs as sample_glyphs
 from .latent.plane import traverse as traverse
 from .latent.plane import viz_decoded as viz_decoded
+from .letters.augment import GENTLE as GENTLE
 from .letters.augment import augment as augment
 from .letters.augment import create_augmentor_pipeline as create_augmentor_pipeline
 from .letters.files import save_glyphs as save_glyphs
@@ -57,6 +59,8 @@ from .vae.elbo import Sampling as Sampling
 from .vae.elbo import kl_divergence as kl_divergence
 from .vae.elbo import sample_z as sample_z
 from .vae.elbo import vae_loss as vae_loss
+from .vae.interpolation import SharpInterpolation as SharpInterpolation
+from .vae.interpolation import letter_vae as letter_vae
 from .vae.objectives import Capacity as Capacity
 from .vae.objectives import FreeBits as FreeBits
 from .vae.objectives import ImportanceWeighted as ImportanceWeighted
@@ -65,6 +69,9 @@ from .vae.pixel_likelihoods import Gaussian as Gaussian
 from .vae.pretrained import load_pretrained as load_pretrained
 from .vae.pretrained import open_model as open_model
 from .vae.pretrained import save_model as save_model
+from .vae.prior import fit_prior as fit_prior
+from .vae.prior import learn_prior as learn_prior
+from .vae.prior import prior_of as prior_of
 from .vae.vae import VAE as VAE
 
 def settings() -> dict[str, str]: ...

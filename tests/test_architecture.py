@@ -123,8 +123,8 @@ HEAVY = {
 }
 WITH_KERAS = {
     "autoencoders": {"networks", "autoencoder", "training", "denoise"},
-    "vae": {"elbo", "vae", "pixel_likelihoods", "objectives", "conditional"},
-    "judge": {"likelihood", "diagnostics", "report", "comparison"},
+    "vae": {"elbo", "vae", "pixel_likelihoods", "objectives", "conditional", "interpolation"},
+    "judge": {"likelihood", "diagnostics", "ruler", "report", "comparison"},
 }
 
 

@@ -12,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 
 from ..letters.glyphs import GlyphnbError, as_images, to_uint8
-from ..show.plotting import Picture, plot_sheet
+from ..show.plotting import Picture, plot_sheet, tile_images
 
 # %% ../../nbs/4_latent/40_plane.ipynb #normal-grid
 def normal_grid(
@@ -58,17 +58,20 @@ def viz_decoded(
     data=None,  # Images, or a pair whose first part is images; without them, the prior decides
     n: int = 10,  # Drawings per side
     tail: float = 0.05,  # Share left out at each end of each axis, in (0, 0.5)
+    prior=None,  # A density with `quantiles`, such as a `MixturePrior`; N(0, I) by default
 ) -> Picture:
     """Draw what a decoder makes of a grid of codes, with the coordinates along the edges.
 
     Raises `GlyphnbError` when codes are not pairs of numbers.
     """
-    grid = normal_grid(n, tail)
+    grid = normal_grid(n, tail) if prior is None else prior.quantiles(n, tail)
     if data is not None:
         codes = encode_mean(encoder, data[0] if isinstance(data, (tuple, list)) else data)
         if codes.ndim != 2 or codes.shape[1] != 2:
             raise GlyphnbError(f"`encoder` must give codes (n, 2) for a plane, got {codes.shape}")
         grid = _grid(*np.quantile(codes, _shares(n, tail), axis=0).T)
+    if grid.shape[1] != 2:  # no coordinates on two edges
+        return Picture(tile_images(to_uint8(decoder(grid)), n_cols=n))
     return plot_sheet(to_uint8(decoder(grid)), grid)
 
 # %% ../../nbs/4_latent/40_plane.ipynb #sample-glyphs
@@ -77,10 +80,13 @@ def sample_glyphs(
     n: int = 10,  # How many
     latent_dim: int = 2,  # Numbers in a code
     seed: int = 0,  # The same seed gives the same letters
+    prior=None,  # A density with `sample`, such as a `MixturePrior`; N(0, I) by default
 ) -> np.ndarray:  # `(n, height, width, 1)` images in [0, 1]
     "Decode random codes from the prior. Raises `GlyphnbError` when `n` < 1."
     if n < 1:
         raise GlyphnbError(f"`n` must be at least 1, got {n}")
+    if prior is not None:
+        return np.asarray(decoder(prior.sample(n, seed)))
     codes = np.random.default_rng(seed).normal(size=(n, latent_dim)).astype("float32")
     return np.asarray(decoder(codes))
 

@@ -65,3 +65,13 @@ def test_a_sheet_of_data_has_its_coordinates_at_their_quantiles():
     across, upwards = [10, 50, 90], [1100, 3500, 9100]
     expected = [[x, y] for y in upwards[::-1] for x in across]
     np.testing.assert_allclose(seen[0], expected)
+
+
+def test_sheets_and_samples_of_another_density(shipped):
+    from glyphnb import prior_of
+
+    prior = prior_of(shipped)
+    drawn = sample_glyphs(shipped.decode, 5, 2, seed=3, prior=prior)
+    np.testing.assert_array_equal(drawn, shipped.decode(prior.sample(5, 3)))
+    both = [viz_decoded(None, shipped.decode, n=3, prior=p)._repr_png_() for p in (None, prior)]
+    assert both[0] != both[1]
