@@ -86,7 +86,7 @@ def main():
     table = json.loads(path.read_text()) if arguments.only and path.exists() else {}
     for kind, letters in glyphs.items():
         for name, options in TRIALS.items():
-            if arguments.only in name:
+            if arguments.only in f"{kind}: {name}":
                 row = table.setdefault(kind, {})[name] = trial(letters, **options)
                 shares = [row["normal"]["samples"], row["samples"], row["sheet"], row["morphs"]]
                 print(

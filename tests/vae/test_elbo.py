@@ -83,7 +83,7 @@ def test_the_divergence_is_a_case_of_the_general_one_in_any_coordinates():
 
 def test_the_slopes_of_the_bound_of_a_line_with_noise():
     "The slopes that the chapter displays, against differences of an integrated bound."
-    w, s, x, m, v, h = 2.0, 1.0, 3.0, 0.5, 0.64, 1e-4
+    w, s, x, m, v, h = 2.0, 1.0, 3.0, 0.5, 0.64, 1e-2  # larger than single precision
     nodes, weights = np.polynomial.hermite_e.hermegauss(20)
 
     def elbo(mean, var):
@@ -92,8 +92,8 @@ def test_the_slopes_of_the_bound_of_a_line_with_noise():
 
     by_mean = (elbo(m + h, v) - elbo(m - h, v)) / (2 * h)
     by_log_var = (elbo(m, v * np.exp(h)) - elbo(m, v * np.exp(-h))) / (2 * h)
-    np.testing.assert_allclose(by_mean, w * (x - w * m) / s**2 - m, rtol=1e-4)
-    np.testing.assert_allclose(by_log_var, 0.5 * (1 - v * (1 + w**2 / s**2)), rtol=1e-5)
+    np.testing.assert_allclose(by_mean, w * (x - w * m) / s**2 - m, rtol=1e-3)
+    np.testing.assert_allclose(by_log_var, 0.5 * (1 - v * (1 + w**2 / s**2)), rtol=1e-3)
 
 
 def test_the_article_calls_the_loss_with_two_arguments(bits):
