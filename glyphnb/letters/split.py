@@ -55,10 +55,10 @@ def _choose(groups: list[str], held_out, by: str, seed: int) -> list[str]:
         if strange:
             found = f"{' '.join(strange)}; there are {' '.join(groups)}"
             raise GlyphnbError(f"`held_out` must be {by} of the glyphs, got {found}")
-        return list(held_out)
+        return list(dict.fromkeys(held_out))
     if held_out == 0:
         return []
-    if not (0 < held_out < 1 or held_out == int(held_out) > 0):
+    if not (0 < held_out < 1 or (held_out > 0 and float(held_out).is_integer())):
         raise GlyphnbError(
             f"`held_out` must be a share in (0, 1) or a whole number, got {held_out}"
         )

@@ -35,8 +35,7 @@ class VAE(Autoencoder):
         shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
         objective: keras.Layer | None = None,  # What is minimised; the negative `ELBO`
         likelihood: keras.Layer | None = None,  # How a pixel is distributed; `Bernoulli`
-        regularizer: keras.Layer
-        | None = None,  # A penalty of training, such as `SharpInterpolation`
+        regularizer: keras.Layer | None = None,  # Penalty in training: `SharpInterpolation`
         **kwargs,  # `corrupt`, `decoder`, `seed` as in `Autoencoder`; `encoder` gives `z_mean` and `z_log_var`
     ):
         super().__init__(latent_dim, arch, shape, **kwargs)

@@ -84,3 +84,58 @@ def test_a_stream_has_no_end_and_is_not_saved(tmp_path, letters):
     with pytest.raises(GlyphnbError, match="stream"):
         save_dataset(data, tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+def test_held_out_may_be_nothing_a_number_a_share_or_names(shapes):
+    known, unseen = split_by_source(shapes, 0)
+    assert known.letters.tolist() == list("abcdef") and not len(unseen)
+    for held_out, count in ((0.0, 0), (1, 1), (3, 3), (5, 5), (0.5, 3), (0.01, 1), (0.99, 5)):
+        known, unseen = split_by_source(shapes, held_out)
+        assert (len(known), len(unseen)) == (6 - count, count)
+        assert not set(known.letters) & set(unseen.letters)
+    for names in (["f", "b"], "bf", np.array(["b", "f"]), "bbf"):
+        known, unseen = split_by_source(shapes, names)
+        assert unseen.letters.tolist() == ["b", "f"] and known.letters.tolist() == list("acde")
+    assert split_by_source(shapes, np.int64(2))[1].letters.tolist() == (
+        split_by_source(shapes, 2)[1].letters.tolist()
+    )
+
+
+@pytest.mark.parametrize("held_out", [6, 7, "abcdef", list("fedcba")])
+def test_all_letters_cannot_be_held_out(shapes, held_out):
+    with pytest.raises(GlyphnbError, match="must leave at least one of the letters to learn"):
+        split_by_source(shapes, held_out)
+
+
+@pytest.mark.parametrize("held_out", [-1, -0.2, 1.5, float("nan"), float("inf")])
+def test_held_out_must_be_a_share_or_a_whole_number(shapes, held_out):
+    with pytest.raises(GlyphnbError, match="a share in .0, 1. or a whole number"):
+        split_by_source(shapes, held_out)
+
+
+def test_unknown_names_are_refused_with_those_that_are_there(shapes):
+    with pytest.raises(GlyphnbError, match="must be letters of the glyphs, got x y; there are a b"):
+        split_by_source(shapes, ["a", "x", "y"])
+    with pytest.raises(GlyphnbError, match="must be faces of the glyphs, got DejaVu"):
+        make_dataset(shapes, 100, 16, held_out=["DejaVu"], by="faces")
+
+
+def test_all_letters_are_learned_when_nothing_is_held_out(shapes):
+    data = make_dataset(shapes, 100, 16, held_out=0)
+    assert [len(part) for part in data] == [90, 10, 0]
+    assert set(data.train.letters) == set(data.fresh.letters) == set("abcdef")
+    assert data.unseen.images.shape == (0, 16, 16, 1)
+    named = make_dataset(shapes, 100, 16, held_out="a")
+    assert set(named.unseen.letters) == {"a"} and "a" not in named.train.letters
+    one = make_dataset(shapes[:1], 20, 16, held_out=0)  # a single letter is enough to learn from
+    assert set(one.train.letters) == {"a"}
+
+
+def test_test_distortions_change_the_other_sets_alone(shapes):
+    plain, other = (
+        make_dataset(shapes, 100, 16, **options)
+        for options in ({}, {"test_distortions": [Elastic(0.5)]})
+    )
+    assert np.array_equal(plain.train.ink, other.train.ink)
+    assert (plain.fresh.ink != other.fresh.ink).any()
+    assert (plain.unseen.ink != other.unseen.ink).any()
