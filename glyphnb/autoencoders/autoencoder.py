@@ -121,13 +121,19 @@ class Autoencoder(keras.Model):
 
     def call(self, images, training=False):
         "Images to the logits of their reconstructions."
-        if self.corrupt is not None:
-            images = self.corrupt(images, training=training)
-        return self.to_logits(self.encoder(images, training=training), training=training)
+        codes = self.encoder(self.corrupted(images, training), training=training)
+        return self.to_logits(codes, training=training)
+
+    def corrupted(self, images, training):
+        "What the encoder is given: corrupted images, in training."
+        return images if self.corrupt is None else self.corrupt(images, training=training)
 
     def compile(self, optimizer="adam", loss=None, **kwargs):
         "Compile as Keras does; without `loss`, also after another one, the loss is in nats."
         self.has_own_loss = loss in self.own_losses
+        if self.variational and not self.has_own_loss:
+            text = "a VAE has a loss of its own: choose its `objective` and `likelihood`"
+            raise GlyphnbError(text)
         super().compile(optimizer=optimizer, loss=None if self.has_own_loss else loss, **kwargs)
 
     def compile_from_config(self, config):
@@ -176,7 +182,8 @@ class Autoencoder(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        parts = {n: keras.saving.deserialize_keras_object(config[n]) for n in cls.parts}
+        kept = [n for n in cls.parts if n in config]  # an older file may lack one
+        parts = {n: keras.saving.deserialize_keras_object(config[n]) for n in kept}
         return cls(**{**config, **parts})
 
 # %% ../../nbs/2_autoencoders/21_autoencoder.ipynb #as-codes

@@ -80,7 +80,8 @@ class ConditionalVAE(VAE):
     def call(self, inputs, training=False):
         "A pair of images and labels to logits, codes and moments, as in `VAE`."
         images, labels = inputs
-        z_mean, z_log_var, z = self.draw(images, training)
+        images = self.repeat(self.corrupted(images, training))
+        z_mean, z_log_var, z = self.encoder(images, training=training)
         logits = self.to_logits(self.with_label((z, self.repeat(labels))), training=training)
         return {"logits": logits, "z": z, "z_mean": z_mean, "z_log_var": z_log_var}
 

@@ -24,8 +24,7 @@ class VAE(Autoencoder):
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014).
     """
 
-    variational = True
-    own_losses = (None, vae_loss)
+    variational, own_losses = True, (None, vae_loss)
     parts = (*Autoencoder.parts, "objective", "likelihood", "regularizer")
 
     def __init__(
@@ -49,15 +48,10 @@ class VAE(Autoencoder):
 
     def call(self, images, training=False):
         "Images to the logits of one code each, and to this code `z` with the moments it was drawn from."
-        z_mean, z_log_var, z = self.draw(images, training)
+        images = self.repeat(self.corrupted(images, training))
+        z_mean, z_log_var, z = self.encoder(images, training=training)
         logits = self.to_logits(z, training=training)
         return {"logits": logits, "z": z, "z_mean": z_mean, "z_log_var": z_log_var}
-
-    def draw(self, images, training):
-        "Corrupt the images, in training; encode them, and draw their codes."
-        if self.corrupt is not None:
-            images = self.corrupt(images, training=training)
-        return self.encoder(self.repeat(images), training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         logits, z, *q = (y_pred[name] for name in ("logits", "z", "z_mean", "z_log_var"))
@@ -74,19 +68,11 @@ class VAE(Autoencoder):
 
     def repeat(self, images):
         "Each image as often as the objective draws codes for it, in a row."
-        k = self.objective.n_importance_samples
-        return images if k == 1 else ops.repeat(images, k, axis=0)
+        return ops.repeat(images, self.objective.n_importance_samples, axis=0)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         logits = y_pred["logits"][:: self.objective.n_importance_samples]
         return super().compute_metrics(x, y, logits, sample_weight)
-
-    def compile(self, optimizer="adam", loss=None, **kwargs):
-        if loss not in self.own_losses:
-            raise GlyphnbError(
-                "a VAE has a loss of its own: choose its `objective` and `likelihood`"
-            )
-        super().compile(optimizer, loss, **kwargs)
 
     def posterior(self, images) -> list[np.ndarray]:
         "Images to the means and log-variances of q(z|x), each `(n, latent_dim)` float32."

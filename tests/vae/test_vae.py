@@ -15,7 +15,7 @@ from glyphnb.vae.vae import VAE
 
 def test_it_fits_on_one_screen():
     source = inspect.getsource(VAE)
-    assert len(source.splitlines()) <= 75
+    assert len(source.splitlines()) <= 61  # with its decorator
     for trick in ("object.__setattr__", "add_loss", "._compile", "train_step"):
         assert trick not in source
 
