@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 QUIET := TQDM_DISABLE=1 CUDA_VISIBLE_DEVICES=-1
 MODEL_TESTS := tests/autoencoders tests/vae tests/judge tests/latent/test_plane.py tests/latent/test_morph.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-torch lab fix chapters readme weights bench lock clean
+.PHONY: help demo test test-fast test-jax test-torch lab fix chapters readme weights bench lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -29,6 +29,9 @@ test: .venv/ready  ## Everything that CI runs
 
 test-fast: .venv/ready  ## What changed since the last commit, in a minute or two
 	@tools/fast
+
+test-jax: .venv/ready  ## The tests of models with Keras on JAX
+	$(QUIET) KERAS_BACKEND=jax pytest -n 2 --dist loadfile $(MODEL_TESTS)
 
 # PyTorch has an environment of its own: the build for processors, without gigabytes for graphics cards.
 .venv-torch/ready: settings.ini setup.py constraints.txt

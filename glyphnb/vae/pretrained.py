@@ -25,6 +25,7 @@ from .prior import MixturePrior, learn_prior
 
 # %% ../../nbs/3_vae/38_pretrained.ipynb #load-arrays
 _FILE = files("glyphnb") / "static" / "vae.npz"
+_RECIPE = {"samples": 20_000, "seed": 0, "distortions": "article"}  # the images of its training
 
 
 def _load(path=None) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
@@ -44,6 +45,7 @@ class NumpyVAE:
     def __init__(self):
         arrays, extras = _load()
         weights = [weight.astype("float32") for weight in arrays]
+        self.recipe = dict(_RECIPE)
         self.prior = MixturePrior(*(extras[name] for name in MixturePrior._fields))
         split = next(i for i, w in enumerate(weights) if w.ndim == 2 and len(w) == self.latent_dim)
         self.encoder, self.decoder = weights[: split - 2], weights[split:]  # without z_log_var
@@ -91,7 +93,7 @@ def load_pretrained(
     vae = _with_weights(weights)
     vae.letters = render_glyphs("arabic", size=64)
     vae.prior = MixturePrior(*(extras[name] for name in MixturePrior._fields))
-    vae.recipe = {"samples": 20_000, "seed": 0, "distortions": "article"}
+    vae.recipe = dict(_RECIPE)
     return vae
 
 
@@ -159,7 +161,9 @@ def open_model(
 ):  # A model with `encode` and `decode`
     """Open a saved model; the shipped one opens without Keras, as a `NumpyVAE`.
 
-    Its attributes `letters`, `prior` and `recipe` are what the file carries, see `save_model`. Raises `FileNotFoundError`, or `GlyphnbError` for a file that holds something else.
+    Its attributes `letters`, `prior` and `recipe` are what the file carries, see `save_model`;
+    `None` where it has none. Raises `FileNotFoundError`, or `GlyphnbError` for a file that holds
+    something else.
     """
     if path is None:
         return NumpyVAE()
@@ -186,19 +190,28 @@ def open_model(
 
 
 def _read_extras(path) -> tuple:
-    "Letters, density and recipe of a file, `None` where it has none."
+    "Read letters, density and recipe of a file, `None` where it has none."
     with zipfile.ZipFile(path) as archive:
         if _EXTRAS not in archive.namelist():
             return None, None, None
-        with np.load(io.BytesIO(archive.read(_EXTRAS))) as stored:
-            found = {name: stored[name] for name in stored.files}
+        try:
+            with np.load(io.BytesIO(archive.read(_EXTRAS))) as stored:
+                return _from_arrays({name: stored[name] for name in stored.files})
+        except Exception as error:  # NumPy, ZIP and JSON have errors of their own
+            wanted = f"letters, a density and a recipe in its part {_EXTRAS}"
+            message = f"{path}: expected {wanted}, found damaged data; save the model again"
+            raise GlyphnbError(message) from error
+
+
+def _from_arrays(found: dict) -> tuple:
     letters = prior = None
     if "ink" in found:
         origins = json.loads(found["origins"].item())
         letters = GlyphSet(found["ink"], found["letters"], found["faces"], origins)
     if "weights" in found:
         prior = MixturePrior(*(found[name] for name in MixturePrior._fields))
-    return letters, prior, json.loads(found["recipe"].item())
+        prior.log_prob(np.zeros((1, prior.latent_dim)))  # fails for parts that do not fit together
+    return letters, prior, json.loads(found["recipe"].item()) or None
 
 
 def save_model(

@@ -13,17 +13,17 @@ import numpy as np
 
 from ..letters.glyphs import GlyphnbError, as_images
 
-# %% ../../nbs/3_vae/35_prior.ipynb #even-shares
+# %% ../../nbs/3_vae/35_prior.ipynb #normal-prior
 def even_shares(
     n: int,  # How many, at least 1
     tail: float,  # The first one, in (0, 0.5)
 ) -> np.ndarray:  # `(n,)`
-    "Equally spaced shares of probability, from `tail` to `1 - tail`. Raises `GlyphnbError` for others."
+    "Space shares of probability equally, from `tail` to `1 - tail`. Raises `GlyphnbError` where there are none."
     if not 0 < tail < 0.5 or n < 1:
         raise GlyphnbError(f"`tail` must lie in (0, 0.5) and `n` be at least 1, got {tail} and {n}")
     return np.linspace(tail, 1 - tail, n) if n > 1 else np.array([0.5])
 
-# %% ../../nbs/3_vae/35_prior.ipynb #normal-prior
+
 class NormalPrior(NamedTuple):
     "The standard normal distribution, the prior of a VAE."
 
@@ -68,6 +68,7 @@ class MixturePrior(NamedTuple):
 
     @property
     def latent_dim(self) -> int:
+        "Numbers in a code."
         return self.means.shape[1]
 
     def sample(
@@ -75,7 +76,7 @@ class MixturePrior(NamedTuple):
         n: int,  # How many
         seed: int = 0,  # The same seed gives the same codes
     ) -> np.ndarray:  # `(n, latent_dim)` float32
-        "Draw codes: a component by its share, then a code of this component."
+        "Draw codes: a component by its weight, then a code of this component."
         rng = np.random.default_rng(seed)
         of = rng.choice(len(self.weights), n, p=self.weights)
         spread = np.linalg.cholesky(self.covariances)[of]
@@ -89,15 +90,16 @@ class MixturePrior(NamedTuple):
         codes,  # `(n, latent_dim)`
     ) -> np.ndarray:  # `(n,)` nats
         "Logarithm of the density at codes."
-        from scipy.special import logsumexp
         from scipy.stats import multivariate_normal
 
-        parts = zip(self.means, self.covariances, strict=True)
-        logs = [multivariate_normal(*part).logpdf(np.atleast_2d(codes)) for part in parts]
-        return logsumexp(np.stack(np.broadcast_arrays(*logs), -1) + np.log(self.weights), axis=-1)
+        total = np.full(len(codes), -np.inf)
+        for weight, mean, covariance in zip(*self, strict=True):
+            of_one = multivariate_normal(mean, covariance).logpdf(codes)
+            total = np.logaddexp(total, np.log(weight) + of_one)
+        return total
 
     def axes(self) -> np.ndarray:  # `(latent_dim, 2)`, columns of length 1
-        "The two directions in which codes vary most; those of a plane stay as they are."
+        "Find the two directions in which codes vary most; a plane keeps its own axes."
         if self.latent_dim <= 2:
             return np.eye(2)[: self.latent_dim]
         middle = self.means - self.weights @ self.means
@@ -112,16 +114,14 @@ class MixturePrior(NamedTuple):
     ) -> np.ndarray:  # `(n * n, latent_dim)` float32, row by row from the top left
         """Lay out a sheet of codes: equal shares of probability, across and then upwards.
 
-        The second coordinate has the quantiles that hold at the first. With more than two latent
-        numbers the coordinates are those along `axes`, and the others are what the likeliest component
-        expects.
+        The second coordinate takes the quantiles of its density given the first. With more than two
+        latent numbers these are coordinates along `axes`; the others are their mean, given these two,
+        in the likeliest component. Raises `GlyphnbError` for codes of one number.
         """
         if self.latent_dim < 2:
             raise GlyphnbError("a sheet needs codes of at least 2 numbers, got 1")
         shares, axes = even_shares(n, tail), self.axes()
-        across = np.einsum(
-            "ia,kij,jb->kab", axes, self.covariances, axes
-        )  # covariances on the plane
+        across = np.einsum("ia,kij,jb->kab", axes, self.covariances, axes)  # on the plane
         middles, columns = self.means @ axes, []
         for x in _mixture_quantiles(shares, self.weights, middles[:, 0], across[:, 0, 0] ** 0.5):
             slope = across[:, 0, 1] / across[:, 0, 0]
@@ -155,10 +155,12 @@ def fit_prior(
     n_components: int = 40,  # At most; never more than a tenth of the codes
     seed: int = 0,  # Where the fit begins
 ) -> MixturePrior:
-    """Fit a mixture of normal distributions to codes, by expectation and maximisation.
+    """Fit a mixture of normal distributions to codes, by expectation-maximisation (EM).
 
-    Raises `GlyphnbError` for fewer than 20 codes, or numbers that are not finite.
+    Raises `GlyphnbError` for fewer than 20 codes, numbers that are not finite, or no component.
     """
+    if n_components < 1:
+        raise GlyphnbError(f"`n_components` must be at least 1, got {n_components}")
     codes = np.asarray(codes, "float64")
     if codes.ndim != 2 or len(codes) < 20 or not np.isfinite(codes).all():
         raise GlyphnbError(f"`codes` must be at least 20 rows of finite numbers, got {codes.shape}")
@@ -169,7 +171,7 @@ def fit_prior(
         min(n_components, len(codes) // 10), reg_covar=1e-3, max_iter=60, random_state=seed
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # sixty rounds are near enough
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 60 rounds are enough
         mixture.fit(codes)
     return MixturePrior(mixture.weights_, mixture.means_, mixture.covariances_)
 
@@ -180,7 +182,7 @@ def learn_prior(
     n_components: int = 60,  # As in `fit_prior`
     seed: int = 0,  # Chooses 6,000 of the images, draws their codes, and begins the fit
 ) -> MixturePrior:
-    "Fit a density to the codes of images: of a VAE, to draws from their posteriors."
+    "Fit a mixture to the codes of images; of a VAE, to draws from their posteriors."
     rng = np.random.default_rng(seed)
     some = as_images(images[rng.permutation(len(images))[:6000]])
     if hasattr(model, "posterior"):
@@ -194,5 +196,5 @@ def learn_prior(
 def prior_of(
     model,  # With `latent_dim`; a model from a file may carry a density of its codes
 ):  # A `MixturePrior` or a `NormalPrior`
-    "The density that a model carries, or N(0, I)."
+    "Get the density that a model carries as `prior`, or N(0, I)."
     return getattr(model, "prior", None) or NormalPrior(model.latent_dim)

@@ -1,5 +1,7 @@
 """The shipped model is what its recipe makes, opens without Keras, and no file fools it."""
 
+import io
+import json
 import subprocess
 import sys
 import zipfile
@@ -25,6 +27,7 @@ from glyphnb.vae.pretrained import (
     recorded_losses,
     save_model,
 )
+from glyphnb.vae.prior import MixturePrior, learn_prior
 from glyphnb.vae.vae import VAE
 
 
@@ -116,3 +119,116 @@ def test_files_that_hold_no_model_are_named(tmp_path):
         assert "\n" not in str(error.value)
     with pytest.raises(FileNotFoundError, match="absent.keras"):
         open_model(tmp_path / "absent.keras")
+
+
+EXTRAS = "glyphnb.npz"  # the part of a file that holds letters, density and recipe
+
+
+@pytest.fixture
+def carrying(tmp_path, shapes):
+    "A model, its letters, its density and its recipe, and the file that carries them."
+    model = VAE(3, shape=(48, 48, 1), seed=0)
+    prior = learn_prior(model, shapes.images.repeat(5, axis=0), n_components=2)
+    recipe = {"source": "Schäfte/ا", "samples": 30, "share": 0.5, "turns": False, "hold_out": None}
+    return (
+        model,
+        shapes,
+        prior,
+        recipe,
+        save_model(model, tmp_path / "m.keras", shapes, prior, recipe),
+    )
+
+
+def test_a_file_carries_letters_prior_and_recipe(carrying):
+    model, letters, prior, recipe, path = carrying
+    opened = open_model(path)
+    np.testing.assert_array_equal(opened.letters.ink, letters.ink)
+    for name in ("letters", "faces", "families"):
+        assert getattr(opened.letters, name).tolist() == getattr(letters, name).tolist()
+    assert opened.letters.origins == letters.origins and opened.recipe == recipe
+    assert isinstance(opened.prior, MixturePrior)
+    for found, expected in zip(opened.prior, prior, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(opened.prior.sample(5, 1), prior.sample(5, 1))
+    np.testing.assert_allclose(opened.encode(letters), model.encode(letters), atol=1e-6)
+    again = save_model(opened, path, opened.letters, opened.prior, opened.recipe)
+    assert open_model(again).recipe == recipe  # what was opened can be saved over its own file
+
+
+def test_origins_of_typefaces_survive(tmp_path, letters):
+    save_model(VAE(), tmp_path / "m.keras", letters)
+    opened = open_model(tmp_path / "m.keras")
+    assert opened.letters.origins == letters.origins and letters.origins
+    assert "".join(opened.letters.letters) == "".join(letters.letters)
+    assert opened.prior is None and opened.recipe is None
+
+
+@pytest.mark.parametrize("how", ["save_model", "save"])
+def test_a_file_that_carries_nothing_says_so(tmp_path, how):
+    model, path = VAE(shape=(8, 8, 1)), tmp_path / "m.keras"
+    save_model(model, path) if how == "save_model" else model.save(path)
+    opened = open_model(path)
+    assert (opened.letters, opened.prior, opened.recipe) == (None, None, None)
+
+
+def test_both_forms_of_the_shipped_model_carry_the_same(shipped):
+    plain = open_model()
+    np.testing.assert_array_equal(plain.letters.ink, shipped.letters.ink)
+    np.testing.assert_array_equal(plain.prior.means, shipped.prior.means)
+    assert plain.recipe == shipped.recipe and plain.prior.latent_dim == 2
+    codes = shipped.encode(shipped.letters)
+    assert shipped.prior.log_prob(codes).mean() > 0 - np.log(2 * np.pi)  # denser than N(0, I) at 0
+
+
+def packed(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def single(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+INK, NAMES, NOTHING = np.zeros((2, 8, 8), np.uint8), np.array(["a", "b"]), json.dumps({})
+DAMAGED = {
+    "empty": b"",
+    "text": b"Dear sir",
+    "cut": packed(recipe=NOTHING)[:-30],
+    "a single array": single(np.zeros(3)),
+    "no recipe": packed(other=np.zeros(3)),
+    "recipe that is no JSON": packed(recipe="{"),
+    "letters without faces": packed(recipe=NOTHING, ink=INK, letters=NAMES, origins=NOTHING),
+    "letters too few": packed(
+        recipe=NOTHING, ink=INK, letters=NAMES[:1], faces=NAMES, origins=NOTHING
+    ),
+    "prior without means": packed(recipe=NOTHING, weights=np.ones(1)),
+    "prior of several sizes": packed(
+        recipe=NOTHING, weights=np.ones(1), means=np.zeros((1, 2)), covariances=np.ones((1, 3, 3))
+    ),
+    "objects, which NumPy would have to run": packed(recipe=np.array([{}], dtype=object)),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_damaged_part_is_refused_in_one_line(carrying, name):
+    *_, path = carrying
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(EXTRAS, DAMAGED[name])
+    with pytest.raises(GlyphnbError, match=rf"m\.keras: expected letters, .* {EXTRAS}") as error:
+        open_model(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_flipped_bit_in_the_part_is_refused(carrying):
+    *_, path = carrying
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(EXTRAS)
+    raw = bytearray(path.read_bytes())
+    raw[info.header_offset + 30 + len(EXTRAS) + info.compress_size // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(GlyphnbError, match="damaged data|Bad CRC-32"):
+        open_model(path)
