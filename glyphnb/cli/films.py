@@ -72,10 +72,11 @@ def model_and_letters(
 
     if model is None:
         if images or font or letters:
-            raise GlyphnbError("letters of your own need a `model` of them: glyphnb demo makes one")
-        return open_model(), render_glyphs(
-            "arabic", size=64
-        )  # Keras takes longer to load than this film
+            raise GlyphnbError(
+                "letters of your own need a `model` of them: glyphnb train makes one"
+            )
+        opened = open_model()  # in NumPy: Keras takes longer to load than this film
+        return opened, opened.letters
     if images and (font or letters):
         raise GlyphnbError("`images` comes instead of `font` and `letters`, got both")
     quiet_keras()

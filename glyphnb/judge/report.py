@@ -10,6 +10,7 @@ __all__ = ['NOISE', 'CAPTIONS', 'Recipe', 'epochs_for', 'demo_models', 'measure_
 import base64
 import json
 import math
+import shlex
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,6 @@ from ..autoencoders.autoencoder import Autoencoder, Bernoulli, pixel_entropy, vi
 from ..autoencoders.denoise import SaltAndPepper
 from ..autoencoders.training import train
 from .diagnostics import Finding, mean_image_nats
-from .ruler import measure_drawing
 from ..latent.animation import loop_frames, save_animation
 from ..latent.morph import generate_morph_images
 from ..letters.augment import GENTLE
@@ -83,8 +83,8 @@ def measure_models(
     return {
         "images": {name: len(part) for name, part in data._asdict().items()},
         "letters": {
-            "known": list(dict.fromkeys(data.train.letters.tolist())),
-            "held_out": list(dict.fromkeys(data.unseen.letters.tolist())),
+            "known": sorted(set(data.train.letters.tolist())),
+            "held_out": sorted(set(data.unseen.letters.tolist())),
         },
         "nats_per_glyph": losses,
         "mean_image_nats": mean_image_nats(Bernoulli(), data.train.images, data.fresh.images),
@@ -137,13 +137,16 @@ def draw_results(
         for codes, n_cols in ((prior.quantiles(), 10), (prior.sample(36, seed), 12))
     )
     codes = vae.encode(data.train[:3000]) @ prior.axes()
+    # One below the other, for readers on a phone.
+    curves = [plot_histories({name: h}, floors).image for name, h in histories.items()]
+    stacked = np.concatenate([np.asarray(panel) for panel in curves])
     return {
         "latent_grid": sheet,
         "samples": samples,
         "reconstructions": visualize(models["autoencoder"], fresh, n, seed),
         "denoised": Picture(tile_images(to_uint8(rows), n_cols=n)),
         "codes": plot_codes(codes, data.train.letters[:3000], icons),
-        "loss_curves": plot_histories(histories, floors),
+        "loss_curves": Picture(stacked),
     }
 
 # %% ../../nbs/5_judge/53_report.ipynb #film
@@ -195,6 +198,11 @@ def _data_address(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
+def _typed(words: list[str]) -> str:
+    "Words as they are typed in a terminal; quotes only where they are needed."
+    return " ".join(word if word.isalnum() else shlex.quote(word) for word in words)
+
+
 def fill_page(
     template: str,  # Name of a template in `static/`
     **values,  # What it needs; texts are escaped
@@ -209,6 +217,7 @@ def fill_page(
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    pages.filters["typed"] = _typed
     return pages.get_template(template).render(values)
 
 # %% ../../nbs/5_judge/53_report.ipynb #write-report
@@ -260,7 +269,9 @@ def write_diagnosis(
     }
     if isinstance(model, VAE):
         samples = to_uint8(model.decode(prior_of(model).sample(24, seed)))
-        pictures["Samples of the prior, decoded."] = Picture(tile_images(samples, n_cols=12))
+        pictures["Letters that nobody drew: random codes, decoded."] = Picture(
+            tile_images(samples, n_cols=12)
+        )
     figures = [Figure(_data_address(p._repr_png_(), "png"), text) for text, p in pictures.items()]
     values = {"name": name, "count": len(images), "source": source}
     with replacing(out) as staged:
