@@ -6,6 +6,7 @@
 __all__ = ['one_cycle', 'Batches', 'as_batches', 'train']
 
 # %% ../../nbs/2_autoencoders/22_training.ipynb #imports
+import hashlib
 import json
 import math
 import os
@@ -163,7 +164,12 @@ def train(
     if progress and not os.environ.get("TQDM_DISABLE"):  # which bars in notebooks overlook
         others.append(TqdmCallback(verbose=0, desc=model.name, leave=False))
     folder = None if checkpoint is None else Path(checkpoint)
-    recipe = {"steps": steps, "epochs": epochs, "learning_rate": learning_rate, "seed": seed}
+    recipe: dict = {"steps": steps, "epochs": epochs, "learning_rate": learning_rate, "seed": seed}
+    if folder is not None and isinstance(batches, Batches):
+        first = batches[0][0] if batches.labels is None else batches[0][0][0]
+        recipe["images"] = hashlib.sha256(first.tobytes()).hexdigest()[
+            :16
+        ]  # those of the first step
     repeatable = _Repeatable(batches, seed, folder and folder / "history.json", recipe)
     if folder is not None:
         others.append(keras.callbacks.BackupAndRestore(str(folder), double_checkpoint=True))

@@ -6,6 +6,7 @@
 __all__ = ['documented', 'Steps', 'quiet_keras', 'run_app']
 
 # %% ../../nbs/6_cli/60_commands.ipynb #imports
+import logging
 import os
 import re
 import signal
@@ -74,11 +75,13 @@ def quiet_keras():
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns where several models train
 
 # %% ../../nbs/6_cli/60_commands.ipynb #run
 _NAMES = {
     "n_steps": "steps",
     "letter_set": "set",
+    "checkpoint": "resume",
     "held_out": "hold-out",
     "n": "samples",
     "k": "importance-samples",

@@ -16,7 +16,7 @@ from .films import morph
 from .image_folders import compress, decompress, denoise, reduce, tint
 from .models import demo, doctor
 from .own_letters import complete, letters, scan
-from .training import grid, reconstruct, sample, train
+from .own_models import grid, reconstruct, sample, train
 
 # %% ../../nbs/6_cli/66_main.ipynb #examples
 _EXAMPLES = """

@@ -6,12 +6,11 @@
 __all__ = ['demo', 'doctor', 'images_of']
 
 # %% ../../nbs/6_cli/63_models.ipynb #imports
-import logging
 from pathlib import Path
 
 from .commands import Steps, documented, quiet_keras
 from .own_letters import Align, Faces
-from .training import names_or_number
+from .own_models import names_or_number
 from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/6_cli/63_models.ipynb #demo
@@ -53,7 +52,6 @@ def demo(
         data = make_dataset(glyphs, samples, held_out=0, seed=seed, **gentle)
         save_dataset(data, place / "augmented")
         quiet_keras()
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of several models
         from glyphnb.autoencoders.training import train
         from glyphnb.judge import report
         from glyphnb.judge.ruler import measure_drawing

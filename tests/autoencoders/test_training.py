@@ -236,3 +236,10 @@ def test_the_optimizer_is_stored_where_it_was(tmp_path, blots):
     loaded.fit(blots, batch_size=8, verbose=0)  # at a rate of zero
     for a, b in zip(before, loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_checkpoint_belongs_to_its_images(blots, tmp_path):
+    options = {"epochs": 2, "checkpoint": tmp_path, "progress": False}
+    train(Autoencoder(2, shape=(8, 8, 1)), blots, **options)
+    with pytest.raises(GlyphnbError, match="belongs to another training"):
+        train(Autoencoder(2, shape=(8, 8, 1)), blots[::-1], **options)

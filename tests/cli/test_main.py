@@ -15,7 +15,7 @@ from glyphnb.cli.image_folders import compress, decompress, denoise, reduce, tin
 from glyphnb.cli.main import main
 from glyphnb.cli.models import demo, doctor
 from glyphnb.cli.own_letters import complete, letters, scan
-from glyphnb.cli.training import grid, reconstruct, sample, train
+from glyphnb.cli.own_models import grid, reconstruct, sample, train
 
 COMMANDS = [
     demo, scan, letters, train, sample, grid, reconstruct, morph, doctor, complete, denoise,

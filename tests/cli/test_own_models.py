@@ -1,4 +1,4 @@
-"""cli.training: a VAE of one's own letters by command, and what it draws."""
+"""cli.own_models: a VAE of one's own letters by command, and what it draws."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from PIL import Image
 
 from glyphnb import ConditionalVAE, open_model, render_glyphs
 from glyphnb.cli.models import images_of
-from glyphnb.cli.training import names_or_number
+from glyphnb.cli.own_models import names_or_number
 from glyphnb.letters.files import save_glyphs
 
 QUICK = ["--samples", 100, "--epochs", 2, "--arch", "dense", "--size", 32]
