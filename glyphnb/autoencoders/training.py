@@ -167,9 +167,7 @@ def train(
     recipe: dict = {"steps": steps, "epochs": epochs, "learning_rate": learning_rate, "seed": seed}
     if folder is not None and isinstance(batches, Batches):
         first = batches[0][0] if batches.labels is None else batches[0][0][0]
-        recipe["images"] = hashlib.sha256(first.tobytes()).hexdigest()[
-            :16
-        ]  # those of the first step
+        recipe["images"] = hashlib.sha256(first.tobytes()).hexdigest()  # those of the first step
     repeatable = _Repeatable(batches, seed, folder and folder / "history.json", recipe)
     if folder is not None:
         others.append(keras.callbacks.BackupAndRestore(str(folder), double_checkpoint=True))

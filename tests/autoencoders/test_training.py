@@ -239,7 +239,7 @@ def test_the_optimizer_is_stored_where_it_was(tmp_path, blots):
 
 
 def test_a_checkpoint_belongs_to_its_images(blots, tmp_path):
-    options = {"epochs": 2, "checkpoint": tmp_path, "progress": False}
-    train(Autoencoder(2, shape=(8, 8, 1)), blots, **options)
+    with pytest.raises(KeyboardInterrupt):
+        train(small(), blots, epochs=3, checkpoint=tmp_path, callbacks=[Cut(1)])
     with pytest.raises(GlyphnbError, match="belongs to another training"):
-        train(Autoencoder(2, shape=(8, 8, 1)), blots[::-1], **options)
+        train(small(), 1 - blots, epochs=3, checkpoint=tmp_path)
