@@ -12,7 +12,7 @@ from keras import ops
 
 from ..autoencoders.autoencoder import Autoencoder, Bernoulli
 from ..autoencoders.networks import apply_network
-from ..letters.glyphs import GlyphnbError, as_images
+from ..letters.glyphs import as_images
 from .elbo import ELBO, kl_divergence, vae_loss, with_sampling
 
 # %% ../../nbs/3_vae/31_vae.ipynb #vae
