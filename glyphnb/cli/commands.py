@@ -118,16 +118,21 @@ def run_app(
 
 @contextmanager
 def _interrupts():
-    "Keep Ctrl-C for a moment where Python would drop it: in destructors and callbacks of the collector."
+    "Repeat Ctrl-C where Python drops it: in destructors and in callbacks of the collector of garbage."
     ours = threading.current_thread() is threading.main_thread() and os.name == "posix"
     if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
 
-    def interrupt(_, frame):
+    def interrupt(number, frame):
+        error = sys.exc_info()[1]
+        while error is not None and not isinstance(error, KeyboardInterrupt):
+            error = error.__context__
+        if number == signal.SIGALRM and error is not None:
+            return  # on its way: what is half-written is being removed
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
         while frame is not None:
             if re.fullmatch("__del__|.*gc_callback", frame.f_code.co_name):
-                signal.setitimer(signal.ITIMER_REAL, 0.05)
                 return
             frame = frame.f_back
         raise KeyboardInterrupt
@@ -137,6 +142,7 @@ def _interrupts():
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGALRM, alarm)
 

@@ -26,7 +26,8 @@ def morph(
     path: PathName = "lerp",  # Straight, a circle, one curve for all letters, shortest in the images
     loop: Loop = "back",  # Play it backwards, too; continue to the first letter; or end at the last
     ease: Literal["none", "smooth"] = "none",  # Constant speed, or slower at each letter
-    steps: int = 90,  # Images from letter to letter, on average
+    seconds: float | None = None,  # Length of the film (8.5, or one for each letter of a long word)
+    steps: int | None = None,  # Images from letter to letter, on average, in place of `--seconds`
     hold: int | None = None,  # Frames of rest at a letter (a fifth of the steps by default)
     fps: float = 25,  # Frames a second
     zoom: int = 4,  # Size of a pixel
@@ -40,13 +41,23 @@ def morph(
     letters: str | None = None,  # Which letters of that font, as in glyphnb demo
 ):
     "Film letters that turn into one another."
-    from glyphnb.latent.animation import check_film, film_word, save_animation, save_strip
+    from glyphnb.latent.animation import (
+        check_film,
+        film_word,
+        save_animation,
+        save_strip,
+        spell,
+        steps_for,
+    )
     from glyphnb.letters.files import check_replaceable
 
     check_film(out, fps, zoom, ink, paper, levels)  # before anything takes time
     for file in (out, strip):
         check_replaceable(file, ".png" if file is strip else "")
     opened, known = model_and_letters(model, images, font, letters)
+    if steps is None:
+        count = len(spell(words, known.letters.tolist()))
+        steps = steps_for(max(8.5, count) if seconds is None else seconds, count, fps, loop, hold)
     film = film_word(words, known, opened, steps, path, loop, ease, hold)
     tones: dict = {"zoom": zoom, "ink": ink, "paper": paper, "smooth": smooth}
     if out.suffix.lower() == ".png":

@@ -37,7 +37,7 @@ _EXAMPLES = """
   glyphnb morph سلام --loop round --out word.mp4    round and round
   glyphnb morph ف ي --path geodesic --ease smooth   shortest, with rests
   glyphnb morph ج ق --ink "#1b3a6b" --paper "#fff8e7" --smooth --strip s.png
-  glyphnb morph hello --model vae.keras --out hello.gif   letters of a model
+  glyphnb morph hello --model vae.keras --seconds 6    letters of a model
   glyphnb doctor vae.keras --images scans/  how good a model is, on one page
   glyphnb compress scans/ --out scans.gly   one small file
   glyphnb decompress scans.gly --out back/  the letters again

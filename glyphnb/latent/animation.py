@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['loop_frames', 'to_clip', 'animate_morph_images', 'animate_morph_images_from_morph', 'check_film', 'save_animation',
-           'save_strip', 'spell', 'WordFilm', 'film_word', 'path_by_name']
+           'save_strip', 'spell', 'WordFilm', 'film_word', 'steps_for', 'path_by_name']
 
 # %% ../../nbs/4_latent/44_animation.ipynb #imports
 import struct
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -333,6 +334,32 @@ def film_word(
     stills = images[np.interp(between, range(len(at)), at).round().astype(int)]
     rtl = unicodedata.bidirectional(names[0][0]) in ("R", "AL")
     return WordFilm(loop_frames(images, hold, at.tolist(), loop == "back"), stills, names, rtl)
+
+
+def steps_for(
+    seconds: float,  # How long the film is to be
+    n_letters: int,  # At least 2
+    fps: float = 25,  # Frames a second
+    loop: str = "back",  # As in `film_word`
+    hold: int | None = None,  # As in `film_word`
+) -> int:  # At least 2
+    """Choose how many images lead from letter to letter, so that a film is as long as it should be.
+
+    Raises `GlyphnbError` for a length that is not above 0.
+    """
+    if not seconds > 0:
+        raise GlyphnbError(f"`seconds` must be above 0, got {seconds}")
+
+    def length(n_steps):
+        n_segments = n_letters - (loop != "round")
+        count = n_segments * (n_steps - 1) + (loop != "round")
+        at = np.arange(n_letters) * (n_steps - 1)
+        rest = max(n_steps // 5, 1) if hold is None else hold
+        still = np.zeros((count, 1, 1), np.uint8)
+        return len(loop_frames(still, rest, at.tolist(), loop == "back")) / fps
+
+    more = bisect_left(range(2, 10_000), seconds, key=length) + 2
+    return min((max(more - 1, 2), more), key=lambda n: abs(length(n) - seconds))
 
 
 def path_by_name(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -77,8 +78,11 @@ def test_keras_loads_without_a_word():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
-def test_an_interrupt_in_a_callback_of_the_collector_is_not_lost():
-    "JAX has such a callback; Python drops what is raised in it."
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("place", ["a_gc_callback", "a weak reference"])
+def test_an_interrupt_that_python_drops_is_repeated(place):
+    "JAX has a callback of the collector; what is raised in it, Python drops."
+    cleaned = []
 
     def a_gc_callback(phase, _):
         if phase == "start":
@@ -86,10 +90,20 @@ def test_an_interrupt_in_a_callback_of_the_collector_is_not_lost():
             time.sleep(0.01)
 
     def busy():
-        gc.callbacks.append(a_gc_callback)
-        gc.collect()
-        gc.callbacks.remove(a_gc_callback)
-        time.sleep(5)
+        if place == "a_gc_callback":
+            gc.callbacks.append(a_gc_callback)
+            gc.collect()
+            gc.callbacks.remove(a_gc_callback)
+        else:
+            thing = {1, 2}
+            watch = weakref.ref(thing, lambda _: a_gc_callback("start", None))
+            del thing
+            assert watch() is None
+        try:
+            time.sleep(5)
+        finally:
+            time.sleep(0.5)  # longer than it takes to repeat an interrupt
+            cleaned.append(place)
 
     app, start = App(), time.monotonic()
     app.default(busy)
@@ -100,3 +114,4 @@ def test_an_interrupt_in_a_callback_of_the_collector_is_not_lost():
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+    assert cleaned == [place]

@@ -166,3 +166,11 @@ class TestOwnModels:
         # What is filmed is the letter of that name.
         for name, ink in zip(glyphs.letters, glyphs.ink, strict=True):
             np.testing.assert_array_equal(ink, drawn.ink[drawn.letters == name][0])
+
+
+def test_a_word_lasts_seconds(here, glyphnb, refused):
+    done = glyphnb("morph", "سلام", "--zoom", 1)
+    assert 8 < float(re.search(r"([\d.]+) s$", done.out.strip())[1]) < 9
+    done = glyphnb("morph", "سلام", "--zoom", 1, "--seconds", 3, "--out", "short.gif")
+    assert 2.6 < float(re.search(r"([\d.]+) s$", done.out.strip())[1]) < 3.4
+    refused(["morph", "سلام", "--seconds", 0, "--out", "none.gif"], "--seconds must be above 0")

@@ -15,7 +15,15 @@ from imageio_ffmpeg import count_frames_and_secs
 from moviepy import VideoFileClip
 from PIL import Image
 
-from glyphnb.latent.animation import check_film, loop_frames, save_animation, save_strip, to_clip
+from glyphnb.latent.animation import (
+    check_film,
+    film_word,
+    loop_frames,
+    save_animation,
+    save_strip,
+    steps_for,
+    to_clip,
+)
 from glyphnb.letters.glyphs import GlyphnbError
 
 
@@ -287,3 +295,19 @@ class TestAllFiles:
             (tmp_path / "locked").mkdir(mode=0o500)
             with pytest.raises(PermissionError):
                 save_animation(frames, tmp_path / "locked" / "f.gif")
+
+
+@pytest.mark.parametrize("loop", ["back", "round", "once"])
+@pytest.mark.parametrize("seconds, n_letters", [(8.5, 2), (3, 5), (20, 4)])
+def test_a_film_is_as_long_as_it_should_be(shipped, letters, loop, seconds, n_letters):
+    steps = steps_for(seconds, n_letters, 25, loop)
+    word = letters.letters[:n_letters].tolist()
+    film = film_word(word, letters, shipped, steps, loop=loop)
+    segments = (n_letters - (loop != "round")) * (2 if loop == "back" else 1)
+    assert abs(len(film.frames) / 25 - seconds) <= (1.2 * segments + n_letters) / 25
+
+
+def test_two_letters_take_ninety_steps():
+    assert steps_for(8.48, 2) == 90
+    with pytest.raises(GlyphnbError, match="seconds"):
+        steps_for(0, 2)

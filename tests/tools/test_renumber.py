@@ -76,15 +76,15 @@ def test_a_chapter_moves_within_its_part(house):
 
 def test_a_chapter_moves_into_another_part_with_its_module_and_its_test(house):
     before = contents(house)
-    assert renumber(house, "24", "37").returncode == 0
+    assert renumber(house, "24", "39").returncode == 0
     after = contents(house)
-    for name in ("nbs/3_vae/37_redraw.ipynb", "glyphnb/vae/redraw.py", "tests/vae/test_redraw.py"):
+    for name in ("nbs/3_vae/39_redraw.ipynb", "glyphnb/vae/redraw.py", "tests/vae/test_redraw.py"):
         assert name in after
-    assert b"default_exp vae.redraw" in after["nbs/3_vae/37_redraw.ipynb"]
+    assert b"default_exp vae.redraw" in after["nbs/3_vae/39_redraw.ipynb"]
     assert b"glyphnb.autoencoders.redraw" not in written_by_hand(after)
     assert b"from .autoencoders.redraw" not in after["glyphnb/__init__.pyi"]
     assert not list(dead_links(house))
-    assert renumber(house, "37", "24").returncode == 0
+    assert renumber(house, "39", "24").returncode == 0
     assert contents(house) == before
 
 
