@@ -10,7 +10,6 @@ import pytest
 from imageio_ffmpeg import count_frames_and_secs
 from PIL import Image
 
-from glyphnb.cli.films import model_and_letters
 from glyphnb.letters.files import save_glyphs
 from glyphnb.letters.typefaces import render_glyphs
 from glyphnb.vae.conditional import ConditionalVAE
@@ -155,17 +154,6 @@ class TestOwnModels:
     def test_a_model_that_needs_a_label_is_refused(self, here, refused):
         ConditionalVAE(n_classes=3, shape=(32, 32, 1)).save("labelled.keras")
         refused(["morph", "ab", "--model", "labelled.keras", "--letters", "abc"], "with labels")
-
-    def test_a_model_of_the_demo_knows_its_letters(self, here, demo, glyphnb, refused):
-        path = demo.out / "vae.keras"
-        drawn, (_, glyphs) = render_glyphs("a-j", size=64), model_and_letters(path, *[None] * 3)
-        (here / "alone.keras").write_bytes(path.read_bytes())  # the file is enough
-        done = glyphnb("morph", "badhi", "--model", "alone.keras", "--steps", 5)
-        assert re.search("b a d h i, ", done.out), done.err
-        refused(["morph", "hello", "--model", path], "got l o")
-        # What is filmed is the letter of that name.
-        for name, ink in zip(glyphs.letters, glyphs.ink, strict=True):
-            np.testing.assert_array_equal(ink, drawn.ink[drawn.letters == name][0])
 
 
 def test_a_word_lasts_seconds(here, glyphnb, refused):

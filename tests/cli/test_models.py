@@ -11,6 +11,7 @@ import pytest
 from imageio_ffmpeg import count_frames_and_secs
 from PIL import Image
 
+from glyphnb.cli.films import model_and_letters
 from glyphnb.letters.files import read_provenance, save_glyphs
 from glyphnb.letters.folders import load_image
 from glyphnb.letters.typefaces import render_glyphs
@@ -61,6 +62,18 @@ def test_the_models_open(demo):
         assert sorted(model.letters.letters) == list("abcdefghij")
         assert model.recipe["samples"] == 120
     assert model.prior.sample(4).shape == (4, 16)
+
+
+def test_a_model_of_the_demo_knows_its_letters(here, demo, glyphnb, refused):
+    path = demo.out / "vae.keras"
+    drawn, (_, glyphs) = render_glyphs("a-j", size=64), model_and_letters(path, *[None] * 3)
+    (here / "alone.keras").write_bytes(path.read_bytes())  # the file is enough
+    done = glyphnb("morph", "badhi", "--model", "alone.keras", "--steps", 5)
+    assert "b a d h i, " in done.out, done.err
+    refused(["morph", "hello", "--model", path], "got l o")
+    # What is filmed is the letter of that name.
+    for name, ink in zip(glyphs.letters, glyphs.ink, strict=True):
+        np.testing.assert_array_equal(ink, drawn.ink[drawn.letters == name][0])
 
 
 class Page(html.parser.HTMLParser):
