@@ -227,7 +227,8 @@ def read_labels(
     if copy:
         return copy[2], copy[1]
     if path.parent != folder:
-        places = [place for place in folder.iterdir() if place.is_dir() and is_visible(place)]
+        inside = folder.iterdir() if folder.is_dir() else ()
+        places = [place for place in inside if place.is_dir() and is_visible(place)]
         stamps = tuple((place.name, place.stat().st_mtime_ns) for place in places)
         labels = path.parent.name, path.stem
         return labels[::-1] if _holds_hands(folder, stamps) else labels

@@ -152,7 +152,7 @@ def recorded_losses() -> dict[str, np.ndarray]:
     return {name: values for name, values in extras.items() if name not in MixturePrior._fields}
 
 # %% ../../nbs/3_vae/38_pretrained.ipynb #open-model
-_CLASSES = ("conditional", "interpolation", "objectives", "pixel_likelihoods")
+_CLASSES = ("elbo", "vae", "conditional", "interpolation", "objectives", "pixel_likelihoods")
 _EXTRAS = "glyphnb.npz"  # a part of the file that Keras does not look at
 
 
@@ -173,10 +173,19 @@ def open_model(
 
     from glyphnb.autoencoders.autoencoder import Autoencoder
 
-    for module in ("autoencoders.denoise", *map("vae.{}".format, _CLASSES)):
-        import_module(f"glyphnb.{module}")  # registers the classes that a file may name
+    ours = {}  # the classes that a file may name, also where somebody has registered others
+    for name in (
+        "autoencoders.autoencoder",
+        "autoencoders.denoise",
+        *map("vae.{}".format, _CLASSES),
+    ):
+        module = import_module(f"glyphnb.{name}")
+        for kind in vars(module).values():
+            if isinstance(kind, type) and kind.__module__.startswith("glyphnb."):
+                ours[f"glyphnb>{kind.__name__}"] = kind
     try:
-        model = keras.saving.load_model(path)
+        with keras.saving.custom_object_scope(ours):
+            model = keras.saving.load_model(path)
     except PermissionError:
         raise
     except Exception as error:  # Keras raises anything for a file that it does not know

@@ -232,3 +232,15 @@ def test_a_flipped_bit_in_the_part_is_refused(carrying):
     path.write_bytes(raw)
     with pytest.raises(GlyphnbError, match="damaged data|Bad CRC-32"):
         open_model(path)
+
+
+def test_a_class_of_the_same_name_does_not_get_in_the_way(tmp_path):
+    "A reader who types the chapters registers classes of their own under our names."
+    import keras
+
+    model = VAE(2, shape=(8, 8, 1))
+    model.save(tmp_path / "m.keras")
+    names = {f"glyphnb>{name}": keras.Model for name in ("VAE", "ELBO", "Bernoulli", "Sampling")}
+    with keras.saving.custom_object_scope(names):
+        opened = open_model(tmp_path / "m.keras")
+    assert type(opened) is VAE
