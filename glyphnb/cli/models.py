@@ -121,7 +121,7 @@ def doctor(
     known = load_data(train, size) if train else known
     data = fresh[:500]
     findings = diagnose(examined, data, known and known[:4000], importance_samples, seed)
-    if examined.letters is not None and examined.variational:
+    if len(findings) > 1 and examined.letters is not None and examined.variational:
         prior, letters = prior_of(examined), examined.letters
         drawing = measure_drawing(examined, prior, letters, known or fresh, fresh, 200, seed)
         findings.append(drawing_finding(drawing))

@@ -262,12 +262,13 @@ def write_diagnosis(
     source: str,  # What the images are
     seed: int = 0,  # Chooses what is shown
 ) -> Path:  # `out`
-    "Write what was found, and what the model draws, on one page."
-    n = min(12, len(images))
-    pictures = {
-        "Images (above) and their reconstructions (below).": visualize(model, images, n, seed)
-    }
-    if isinstance(model, VAE):
+    "Write what was found, and what the model draws, on one page; a damaged model draws nothing."
+    n, pictures = min(12, len(images)), {}
+    can_draw = len(findings) > 1  # with a loss that is not finite, `diagnose` ends at once
+    if can_draw:
+        text = "Images (above) and their reconstructions (below)."
+        pictures[text] = visualize(model, images, n, seed)
+    if can_draw and isinstance(model, VAE):
         samples = to_uint8(model.decode(prior_of(model).sample(24, seed)))
         pictures["Letters that nobody drew: random codes, decoded."] = Picture(
             tile_images(samples, n_cols=12)

@@ -15,7 +15,8 @@ from glyphnb.cli.films import model_and_letters
 from glyphnb.letters.files import read_provenance, save_glyphs
 from glyphnb.letters.folders import load_image
 from glyphnb.letters.typefaces import render_glyphs
-from glyphnb.vae.pretrained import open_model
+from glyphnb.vae.pretrained import open_model, save_model
+from glyphnb.vae.vae import VAE
 
 
 def test_the_demo_announces_its_steps_and_says_nothing_else(demo):
@@ -193,3 +194,14 @@ def test_the_doctor_refuses_what_is_no_model(here, refused):
     refused(["doctor", "nowhere.keras"], "nowhere.keras")
     refused(["doctor", "letter.keras"], "letter.keras")
     refused(["doctor", "--out", "letter.keras"], "letter.keras")
+
+
+def test_the_doctor_of_a_damaged_model_says_so(here, glyphnb):
+    model = VAE(2, shape=(32, 32, 1))
+    weights = model.encoder.get_weights()
+    weights[0][:] = np.nan
+    model.encoder.set_weights(weights)
+    save_model(model, "damaged.keras", render_glyphs("abc", size=32))
+    done = glyphnb("doctor", "damaged.keras")
+    assert done.status == 0 and "weights of the encoder are not finite" in done.out, done.err
+    assert "not finite" in (here / "doctor.html").read_text(encoding="utf-8")
