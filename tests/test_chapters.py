@@ -89,13 +89,19 @@ class TestChapter:
             limit = 45 if re.search(r"^class ", source, re.M) else 25
             assert "#| export" in source or len(source.splitlines()) <= limit, source
 
+    def test_every_picture_has_alternative_text(self, path):
+        for cell in cells(path):
+            shown = [output.get("data", {}) for output in cell.get("outputs", ())]
+            if any("image/png" in data for data in shown):
+                assert "#| fig-alt: " in "".join(cell["source"]), cell["id"]
+
     def test_every_figure_is_described(self, path):
         figures = 0
         for source in sources(path, "code"):
             label, caption, text = (
                 f"#| {k}" in source for k in ("label: fig-", "fig-cap", "fig-alt")
             )
-            assert label == caption == text, source
+            assert label == caption and (text or not label), source  # a solution has no number
             figures += label
         assert figures
 
