@@ -183,6 +183,7 @@ def open_model(
         for kind in vars(module).values():
             if isinstance(kind, type) and kind.__module__.startswith("glyphnb."):
                 ours[f"glyphnb>{kind.__name__}"] = kind
+    keras.saving.get_custom_objects().update(ours)  # a scope alone does not reach a model's parts
     try:
         with keras.saving.custom_object_scope(ours):
             model = keras.saving.load_model(path)
