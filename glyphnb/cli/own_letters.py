@@ -55,7 +55,7 @@ def letters(
     faces = font or "DejaVu Sans"
     drawn = render_glyphs(letters or first_set(faces), faces, size, align, form)
     with results_folder(out, "letters") as place:
-        files = save_glyphs(drawn, place)
+        files = save_glyphs(drawn, place, stem=None)
     print(f"Wrote {len(files)} letters to {out}")
 
 # %% ../../nbs/6_cli/61_own_letters.ipynb #complete
