@@ -322,7 +322,8 @@ def unique_names(
 ) -> list[str]:  # As many; the second `a.png` becomes `a_2.png`
     "Number what comes twice; a name that is there once stays."
     names = list(names)
-    taken, seen, numbers = {key(name) for name in names}, set(), {}
+    taken, seen = {key(name) for name in names}, set()
+    numbers: dict = {}
     for i, name in enumerate(names):
         while key(names[i]) in seen or (names[i] != name and key(names[i]) in taken):
             numbers[key(name)] = numbers.get(key(name), 1) + 1

@@ -18,17 +18,20 @@ from PIL import Image, ImageOps
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #to-float
 def to_float(
-    ink: np.ndarray,  # `(n, height, width)` uint8, 0 paper, 255 ink
-) -> np.ndarray:  # `(n, height, width, 1)` float32 in [0, 1]
+    ink: np.ndarray,  # `(n, height, width)` uint8, 0 paper, 255 ink; or `(n, height, width, 3)`
+) -> np.ndarray:  # `(n, height, width, channels)` float32 in [0, 1]
     "Turn ink into images, the form that networks take."
-    return np.divide(ink, np.float32(255), dtype="float32")[..., None]  # no second copy
+    images = np.divide(ink, np.float32(255), dtype="float32")
+    return images if images.ndim == 4 else images[..., None]  # no second copy
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #to-uint8
 def to_uint8(
-    images,  # `(n, height, width, 1)` floats in [0, 1]; what lies outside is clipped
-) -> np.ndarray:  # `(n, height, width)` uint8
+    images,  # `(n, height, width, channels)` floats in [0, 1]; what lies outside is clipped
+) -> np.ndarray:  # `(n, height, width)` uint8, or `(n, height, width, 3)` of three channels
     "Turn images into ink, rounding to the nearest of 256 levels."
-    return np.rint(np.clip(np.asarray(images)[..., 0], 0, 1) * 255).astype(np.uint8)
+    images = np.asarray(images)
+    images = images if images.shape[-1] == 3 else images[..., 0]
+    return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #error
 class GlyphnbError(ValueError):
@@ -51,7 +54,7 @@ class GlyphSet:
     a `GlyphSet`. `np.asarray` gives the ink. Raises `GlyphnbError` when the parts do not fit.
     """
 
-    ink: np.ndarray  # `(n, height, width)` uint8, 0 paper, 255 ink
+    ink: np.ndarray  # `(n, height, width)` uint8, 0 paper, 255 ink; or `(n, height, width, 3)`
     letters: Any  # `(n,)` strings, what is drawn; a list becomes an array
     faces: Any  # `(n,)` strings, who drew it: a typeface or a folder
     origins: dict = field(default_factory=dict)  # Face to what is known of it: family, licence, …
@@ -59,9 +62,10 @@ class GlyphSet:
     def __post_init__(self):
         self.ink = np.asarray(self.ink)
         self.letters, self.faces = np.asarray(self.letters, str), np.asarray(self.faces, str)
-        if self.ink.ndim != 3 or self.ink.dtype != np.uint8:
+        if not (self.ink.ndim == 3 or self.ink.shape[3:] == (3,)) or self.ink.dtype != np.uint8:
             found = f"{self.ink.shape} {self.ink.dtype}"
-            raise GlyphnbError(f"`ink` must be (n, height, width) uint8, got {found}")
+            wanted = "(n, height, width) or (n, height, width, 3) uint8"
+            raise GlyphnbError(f"`ink` must be {wanted}, got {found}")
         if not len(self.ink) == len(self.letters) == len(self.faces):
             counts = f"{len(self.ink)}, {len(self.letters)} and {len(self.faces)}"
             raise GlyphnbError(f"`ink`, `letters` and `faces` must be equally long, got {counts}")
@@ -78,7 +82,7 @@ class GlyphSet:
         return self.ink.astype(dtype or np.uint8, copy=bool(copy))
 
     @cached_property
-    def images(self) -> np.ndarray:  # `(n, height, width, 1)` float32 in [0, 1], made once
+    def images(self) -> np.ndarray:  # `(n, height, width, channels)` float32 in [0, 1], made once
         return to_float(self.ink)
 
     @property
@@ -191,7 +195,7 @@ def fit_square(
     ink: np.ndarray,  # `(height, width)` uint8
     size: int,  # Pixels per side of the result
 ) -> np.ndarray:  # `(size, size)` uint8
-    "Pad ink to a square with paper, centred, then resample it to `size`."
+    "Pad ink to a square with paper, centred, then resample it to `size`; coloured ink, too."
     image = Image.fromarray(ink)
     side = max(image.size)
     if image.size != (side, side):

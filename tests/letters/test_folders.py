@@ -1,15 +1,18 @@
 """Folders of images of every kind, good and bad; labels that survive."""
 
+import re
 import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from glyphnb.letters.augment import create_augmentor_pipeline
 from glyphnb.letters.files import save_glyphs
 from glyphnb.letters.folders import (
     change_image_background,
     get_pixel,
+    is_coloured,
     list_images,
     load_data,
     load_image,
@@ -17,7 +20,7 @@ from glyphnb.letters.folders import (
     read_greys,
     read_labels,
 )
-from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
 from glyphnb.letters.typefaces import render_glyphs
 
 
@@ -167,11 +170,15 @@ def test_inverting_into_the_same_folder_is_refused(tmp_path):
         change_image_background(tmp_path, tmp_path)
 
 
-def test_two_names_for_one_result(tmp_path):
-    for name in ("a.png", "a.bmp"):
-        Image.new("L", (4, 4)).save(tmp_path / name)
-    with pytest.raises(ValueError, match="a.png"):
-        change_image_background(tmp_path, tmp_path / "out")
+def test_two_files_with_one_stem_are_two_pictures_of_a_letter(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "a.bmp", "a_2.png"):
+        Image.new("L", (4, 4)).save(tmp_path / "in" / name)
+    written = change_image_background(tmp_path / "in", tmp_path / "out")
+    assert [path.name for path in written] == ["a.png", "a_3.png", "a_2.png"]
+    read = [load_data(tmp_path / place).letters.tolist() for place in ("in", "out")]
+    assert read == [["a", "a", "a_2"]] * 2
+    assert list(read_greys(tmp_path / "in")) == ["a.png", "a_3.png", "a_2.png"]
 
 
 def test_inversion_matches_the_pixel_loop(tmp_path, letter):
@@ -231,14 +238,6 @@ def test_greys_are_read_as_they_are_by_name(tmp_path, letter):
     greys = read_greys(tmp_path)
     assert list(greys) == ["a.png", "b.png"] and np.array_equal(greys["b.png"], letter)
     assert list(read_greys(tmp_path / "b.bmp")) == ["b.png"]
-    Image.fromarray(letter).save(tmp_path / "a.bmp")
-    with pytest.raises(GlyphnbError, match=r"two files would both become a\.png"):
-        read_greys(tmp_path)
-    (tmp_path / "a.bmp").unlink()
-    (tmp_path / "deep" / "er").mkdir(parents=True)
-    Image.fromarray(letter).save(tmp_path / "deep" / "er" / "c.png")
-    with pytest.raises(GlyphnbError, match="pass .*er instead"):
-        read_greys(tmp_path)
 
 
 def test_folders_of_hands_and_folders_of_letters(tmp_path):
@@ -256,10 +255,173 @@ def test_folders_of_hands_and_folders_of_letters(tmp_path):
     assert hands.faces.tolist() == ["anna", "anna", "ben", "ben"]
 
 
-def test_pictures_that_are_too_deep_are_counted_and_the_right_folder_is_named(tmp_path):
-    for name in ("greek/alpha/1.png", "greek/beta/1.png"):
-        (tmp_path / "all" / name).parent.mkdir(parents=True)
-        Image.new("L", (9, 9)).save(tmp_path / "all" / name)
-    with pytest.raises(GlyphnbError, match=r"2 files deeper.*alpha.*name .*greek") as error:
-        list_images(tmp_path / "all")
-    assert "empty" not in str(error.value)
+def pictures(folder, *names):
+    "Write one small letter under many names."
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.where(np.eye(20) > 0, 0, 255).astype(np.uint8)).save(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "names, letters, faces",
+    [
+        ("A.png B.png U+002F.png a_.png", "A B / a", "t t t t"),
+        ("A.png A_2.png B.png", "A A B", "t t t"),
+        ("A_anna.png A_ben.png B_anna.png", "A A B", "anna ben anna"),
+        ("A (1).png A (2).png B (1).png", "A A B", "t t t"),
+        ("x_1.png x_2.png", "x_1 x_2", "t t"),  # one prefix: not a letter
+        ("greek/alpha/1.png greek/beta/1.png", "alpha beta", "greek greek"),
+        ("test/A/1.png test/B/2.png train/A/1.png", "A B A", "test test train"),
+        ("test/alpha/1.png train/alpha/1.png", "alpha alpha", "test train"),
+        ("A/anna/1.png A/ben/1.png B/ben/7.png", "A A B", "anna ben ben"),
+        ("old/anna/A.png old/ben/B.png", "A B", "old/anna old/ben"),
+        ("xx/y9/A/u9/1.png xx/y9/B/u9/2.png", "A B", "xx/y9/u9 xx/y9/u9"),
+        ("U+002F/1.png a_/1.png", "/ a", "1 1"),
+    ],
+)
+def test_one_part_of_a_path_is_the_letter(tmp_path, names, letters, faces):
+    found = load_data(pictures(tmp_path / "t", *re.findall(r"\S.*?\.png", names)), 32)
+    assert " ".join(found.letters) == letters and " ".join(found.faces) == faces
+
+
+UNCLEAR = ("Latin/char1/01.png Greek/char1/01.png", "1/A.png 1/B.png 2/A.png 2/B.png")
+UNCLEAR += (" ".join(f"anna/{n}.png ben/{n}.png" for n in range(10)), "A/b/1.png B/c/1.png")
+
+
+@pytest.mark.parametrize("names", UNCLEAR)
+def test_an_unclear_folder_is_asked_about(tmp_path, names):
+    folder = pictures(tmp_path / "t", *names.split())
+    with pytest.raises(GlyphnbError, match=r"which part of .* is the letter\? Set `label`: file"):
+        load_data(folder)
+    with pytest.raises(GlyphnbError, match="`label` must be"):
+        load_data(folder, label="hand")
+
+
+@pytest.mark.parametrize(
+    "label, letter, face",
+    [
+        ("file", "01", "Latin/char1"),
+        ("folder", "char1", "Latin"),
+        ("top", "Latin", "char1"),
+        ("path", "Latin/char1", "01"),
+    ],
+)
+def test_a_label_is_obeyed_also_against_a_record(tmp_path, label, letter, face):
+    folder = pictures(tmp_path / "t", "Greek/char1/01.png", "Latin/char1/01.png")
+    for place in (
+        folder,
+        change_image_background(folder, tmp_path / "u", label=label)[0].parents[2],
+    ):
+        found = load_data(place, 32, label=label if place is folder else "auto")
+        assert (found.letters[1], found.faces[1]) == (letter, face)
+    assert load_data(tmp_path / "u", 32, label="top").letters[1] == "Latin"
+
+
+def test_a_picture_beside_folders_is_refused_and_a_text_is_not(tmp_path):
+    folder = pictures(tmp_path / "t", "a/1.png", "b/1.png")
+    (folder / "README.md").write_text("letters")
+    (folder / "a" / "._1.png").write_bytes(b"what macOS leaves")
+    assert load_data(folder, 32).letters.tolist() == ["a", "b"]
+    pictures(folder, "sheet.png")
+    for read in (list_images, load_data, read_greys):
+        with pytest.raises(GlyphnbError, match=r"found 1 such as sheet.png, and 2 in folders"):
+            read(folder)
+
+
+def test_a_link_that_leads_nowhere_is_a_missing_picture(tmp_path):
+    folder = pictures(tmp_path / "t", "a.png", "c.png")
+    (folder / "b.png").symlink_to("nowhere.png")
+    with pytest.raises(GlyphnbError, match=r"b\.png: expected an image file, found a link"):
+        load_data(folder)
+    with pytest.warns(GlyphnbWarning, match=r"b\.png"):
+        assert load_data(folder, 32, skip_unreadable=True).letters.tolist() == ["a", "c"]
+    (folder / "b.png").unlink()
+    (folder / "b.png").symlink_to("b.png")
+    with pytest.raises(GlyphnbError, match=r"b\.png: .*a link"):
+        read_greys(folder)
+    deep = pictures(tmp_path / "u", "A/1.png", "B/1.png")
+    (deep / "B" / "up").symlink_to(deep)
+    with pytest.raises(GlyphnbError, match="up: expected an image file, found a link"):
+        load_data(deep)
+
+
+def test_names_of_other_systems(tmp_path):
+    decomposed, latin1 = "e\u0301.png", b"\xe9t\xe9.png"
+    folder = pictures(tmp_path / "t", decomposed)
+    try:
+        with open(bytes(folder) + b"/" + latin1, "wb") as file:
+            file.write((folder / decomposed).read_bytes())
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    assert load_data(folder, 32).letters.tolist() == ["\xe9", r"\xe9t\xe9"]
+    ready = prepare_letters(folder, tmp_path / "ready", 32)
+    assert ready.letters.tolist() == ["\xe9", r"\xe9t\xe9"]
+    assert (tmp_path / "ready" / "originals" / "\xe9.png").is_file()
+    change_image_background(folder, tmp_path / "ink")
+    assert load_data(tmp_path / "ink", 32).letters.tolist() == ready.letters.tolist()
+
+
+def test_copies_keep_their_letters_and_are_no_letter(tmp_path):
+    folder = pictures(tmp_path / "t", *(f"{a}/hand{k}.png" for a in "ABC" for k in (0, 1)))
+    create_augmentor_pipeline(folder).sample(12)
+    assert set(load_data(folder / "output").letters) == {*"ABC"}
+    assert len(load_data(folder)) == 6
+    (folder / "output" / "provenance.json").unlink()  # as Augmentor itself leaves them
+    assert set(load_data(folder / "output").letters) == {*"ABC"}
+    assert len(load_data(folder)) == 6
+
+
+def test_names_by_letter_tell_the_letters_again(tmp_path):
+    drawn = render_glyphs("Aaك/", ["DejaVu Sans", "DejaVu Sans Bold"], size=40)
+    save_glyphs(drawn, tmp_path / "t", stem=None)
+    assert (tmp_path / "t" / "ك_DejaVu Sans.png").is_file()
+    for _ in range(2):
+        read = load_data(tmp_path / "t", 40)
+        assert set(read.sources) == set(drawn.sources) and len(read) == 8
+        (tmp_path / "t" / "provenance.json").unlink(missing_ok=True)
+
+
+def test_the_record_gives_the_order(tmp_path):
+    save_glyphs(render_glyphs("zBa", size=40), tmp_path / "t", stem=None)
+    assert load_data(tmp_path / "t", 40).letters.tolist() == ["z", "B", "a"]
+    pictures(tmp_path / "t", "b.png")
+    assert load_data(tmp_path / "t", 40).letters.tolist() == ["z", "B", "a", "b"]
+
+
+def coloured_letters(folder, paper=255):
+    "Red A, cyan B and a yellow C on white or black paper."
+    for (letter, ink), rgb in zip(
+        zip("ABC", render_glyphs("ABC", size=60).ink, strict=True),
+        ([220, 0, 0], [0, 255, 255], [255, 230, 0]),
+        strict=True,
+    ):
+        share = ink[..., None] / 255
+        page = np.rint(share * rgb + (1 - share) * paper).astype(np.uint8)
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(page).save(folder / f"{letter}.png")
+    return folder
+
+
+@pytest.mark.parametrize("paper", [255, 0])
+def test_colours_are_found_and_come_back(tmp_path, paper):
+    folder = coloured_letters(tmp_path / "t", paper)
+    assert is_coloured(folder) and load_data(folder).ink.ndim == 3  # grey unless asked
+    read = load_data(folder, 60, colour=None)
+    assert read.ink.shape == (3, 60, 60, 3) and read.ink[:, 0].max() == 0  # paper is 0
+    cyan = read.ink[1][read.ink[1].max(axis=-1) == 255]
+    assert (cyan == [255, 0, 0]).all() and len(cyan)
+    ready = prepare_letters(folder, tmp_path / "ready", 60, colour=None)
+    assert np.array_equal(ready.ink, read.ink)
+    if paper:
+        again = load_image(tmp_path / "ready" / "originals" / "A.png", colour=True)
+        assert np.array_equal(again, load_image(folder / "A.png", colour=True))
+
+
+def test_black_and_the_blue_of_a_pen_are_no_colours(tmp_path, letter):
+    for name, rgb in (("black", (10, 12, 20)), ("pen", (70, 75, 140))):
+        (tmp_path / name).mkdir()
+        share = (255 - letter[..., None]) / 255
+        page = share * rgb + (1 - share) * (250, 245, 230)  # on yellowish paper
+        Image.fromarray(page.astype(np.uint8)).save(tmp_path / name / "a.jpg", quality=60)
+        assert not is_coloured(tmp_path / name), name
