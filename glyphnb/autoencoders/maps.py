@@ -56,7 +56,7 @@ def place_glyphs(
 
 
 def map_glyphs(
-    ink: np.ndarray,  # `(n, height, width)` uint8
+    ink: np.ndarray,  # `(n, height, width)` uint8, or `(n, height, width, 3)` of coloured ink
     places: np.ndarray,  # `(n, 2)` finite, from `place_glyphs` or any code of two numbers
     side: int = 900,  # Pixels per side of the picture
 ) -> Picture:
@@ -67,8 +67,8 @@ def map_glyphs(
     size = int(np.clip(1.2 * side / np.sqrt(len(ink)), 16, side // 8))
     span = np.ptp(places, axis=0)
     corners = (places - places.min(axis=0)) / np.where(span > 0, span, 1) * (side - size)
-    sheet = np.zeros((side, side), np.uint8)
+    sheet = np.zeros((side, side, *ink.shape[3:]), np.uint8)
     for glyph, (x, y) in zip(ink, np.rint(corners).astype(int), strict=True):
         part = sheet[side - size - y : side - y, x : x + size]
         np.maximum(part, fit_square(glyph, size), out=part)
-    return Picture(sheet)
+    return Picture(sheet if ink.ndim == 3 else 255 - sheet)

@@ -244,11 +244,11 @@ def _resample(ink: np.ndarray, moved: np.ndarray, maps: np.ndarray) -> np.ndarra
 
 
 def fit_squares(
-    ink: np.ndarray,  # `(n, height, width)` uint8
+    ink: np.ndarray,  # `(n, height, width)` or `(n, height, width, 3)` uint8
     size: int,  # Pixels per side of the results
-) -> np.ndarray:  # `(n, size, size)` uint8
+) -> np.ndarray:  # `(n, size, size)` or `(n, size, size, 3)` uint8
     "Fit each letter into a square, on all cores; letters that have this size stay as they are."
-    if ink.shape[1:] == (size, size):
+    if ink.shape[1:3] == (size, size):
         return ink
     with ThreadPoolExecutor() as pool:
         return np.stack(list(pool.map(partial(fit_square, size=size), ink)))
@@ -332,10 +332,12 @@ class Elastic(Distortion):
     def change(self, ink, amounts, rng):
         from scipy import ndimage
 
-        size, bent = ink.shape[-1], np.empty_like(ink)
+        size, bent = ink.shape[1], np.empty_like(ink)
         fields = elastic_field(len(ink), size, rng) * (amounts * size)[:, None, None, None]
-        for old, new, place in zip(ink, bent, np.indices(ink.shape[1:]) + fields, strict=True):
-            ndimage.map_coordinates(old, place, output=new, order=1)
+        for old, new, place in zip(ink, bent, np.indices((size, size)) + fields, strict=True):
+            for channel in np.ndindex(ink.shape[3:]):  # one, where ink has one tone
+                at = (..., *channel)
+                ndimage.map_coordinates(old[at], place, output=new[at], order=1)
         return bent
 
 
@@ -348,13 +350,13 @@ class Thicken(Distortion):
     def change(self, ink, amounts, rng):
         from scipy import ndimage
 
-        out = ink.astype("float32")
+        out, ones = ink.astype("float32"), (1,) * (ink.ndim - 3)
         for sign, spread in ((1, ndimage.grey_dilation), (-1, ndimage.grey_erosion)):
             for step in range(math.ceil(max((sign * amounts).max(initial=0), 0))):
                 share = np.clip(sign * amounts - step, 0, 1).astype("float32")
                 some = np.flatnonzero(share)
-                change = spread(out[some], size=(1, 3, 3)) - out[some]
-                out[some] += share[some, None, None] * change
+                change = spread(out[some], size=(1, 3, 3, *ones)) - out[some]
+                out[some] += share[some].reshape(-1, 1, 1, *ones) * change
         return np.rint(out).astype(np.uint8)
 
 

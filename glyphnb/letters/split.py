@@ -14,6 +14,7 @@ import numpy as np
 
 from .augment import ARTICLE, Distortion, augment, fit_squares
 from .files import write_images, write_provenance
+from .folders import as_on_black
 from .glyphs import GlyphnbError, GlyphSet
 
 # %% ../../nbs/1_letters/15_split.ipynb #dataset
@@ -33,11 +34,15 @@ def split_by_source(
 ) -> tuple[GlyphSet, GlyphSet]:  # Known and held-out glyphs, in their order
     """Split so that no letter (face, family) is on both sides.
 
+    Names that are not letters may be those of faces or of families; then these stay together.
     Raises `GlyphnbError` for an unknown `by`, for names that are not there, and where one side would
     have nothing, unless nothing is to be held out.
     """
     if by not in ("letters", "faces", "families"):
         raise GlyphnbError(f"`by` must be 'letters', 'faces' or 'families', got {by!r}")
+    if not isinstance(held_out, (int, float, np.number)):  # names say what they are names of
+        kinds, names = (by, "faces", "families"), set(held_out)
+        by = next((kind for kind in kinds if names <= set(getattr(glyphs, kind).tolist())), by)
     labels = getattr(glyphs, by)
     groups = list(dict.fromkeys(labels.tolist()))
     out = _choose(groups, held_out, by, seed)
@@ -98,7 +103,7 @@ def make_dataset(
         augment(known, tenth, size, seeds[1], test_distortions, fresh=True),
         augment(unseen, tenth, size, seeds[2], test_distortions, fresh=True)
         if len(unseen)
-        else GlyphSet(np.zeros((0, size, size), np.uint8), [], []),
+        else GlyphSet(np.zeros((0, size, size, *glyphs.ink.shape[3:]), np.uint8), [], []),
     )
 
 # %% ../../nbs/1_letters/15_split.ipynb #stream
@@ -122,7 +127,7 @@ class Stream:
             raise GlyphnbError(f"`n` and `glyphs` must be at least 1, got {n} and {len(glyphs)}")
         small = fit_squares(glyphs.ink, size)
         self.glyphs = GlyphSet(small, glyphs.letters, glyphs.faces, glyphs.origins)
-        self.shape, self.batch_size = (n, size, size, 1), batch_size
+        self.shape, self.batch_size = (n, size, size, *(small.shape[3:] or (1,))), batch_size
         self.distortions, self.seed, self.epoch = distortions, seed, 0
 
     def __len__(self):
@@ -167,7 +172,7 @@ def save_dataset(
     for name, part in parts.items():
         names = [f"{name}_{i:05}.png" for i in range(len(part))]
         labels = zip(names, part.letters.tolist(), part.faces.tolist(), strict=True)
-        write_images(Path(out, name), zip(names, part.ink, strict=True))
+        write_images(Path(out, name), zip(names, as_on_black(part.ink), strict=True))
         files = {file: {"letter": letter, "face": face} for file, letter, face in labels}
         write_provenance(Path(out, name), call="make_dataset", files=files)
     return [Path(out, name) for name in parts]

@@ -18,17 +18,24 @@ from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/9_show/90_plotting.ipynb #tile-images
 def tile_images(
-    ink: np.ndarray,  # `(n, height, width)` uint8
+    ink: np.ndarray,  # `(n, height, width)` uint8, or `(n, height, width, 3)` of coloured ink
     n_cols: int | None = None,  # Glyphs in a row; by default as square as `n` allows
     gap: int = 2,  # Pixels of paper between neighbours
-) -> np.ndarray:  # `(rows * (height + gap) - gap, n_cols * (width + gap) - gap)` uint8
-    """Lay glyphs out row by row on one sheet; missing places stay paper.
+) -> (
+    np.ndarray
+):  # Ink `(rows * (height + gap) - gap, n_cols * (width + gap) - gap)`, or colours `(…, 3)`
+    """Lay glyphs out row by row on one sheet; missing places stay paper. `Picture` shows the sheet.
 
-    Raises `GlyphnbError` when `ink` is not three-dimensional, is empty, or is not uint8.
+    A sheet of coloured ink is given as red, green and blue on white. Raises `GlyphnbError` for an array
+    of another shape, an empty one, or one that is not uint8.
     """
     ink = np.asarray(ink)
-    if ink.ndim != 3 or not len(ink) or ink.dtype != np.uint8:
-        raise GlyphnbError(f"`ink` must be (n, height, width) uint8, got {ink.shape} {ink.dtype}")
+    if not (ink.ndim == 3 or ink.shape[3:] == (3,)) or not len(ink) or ink.dtype != np.uint8:
+        wanted = "(n, height, width) or (n, height, width, 3) uint8"
+        raise GlyphnbError(f"`ink` must be {wanted}, got {ink.shape} {ink.dtype}")
+    if ink.ndim == 4:  # three sheets, one a channel
+        channels = [255 - tile_images(ink[..., channel], n_cols, gap) for channel in range(3)]
+        return np.stack(channels, axis=-1)
     n, height, width = ink.shape
     n_cols = n_cols or math.ceil(math.sqrt(n))
     n_rows = math.ceil(n / n_cols)
@@ -142,7 +149,8 @@ def plot_histories(
 def plot_codes(
     codes: np.ndarray,  # `(n, 2)`
     letters: np.ndarray,  # `(n,)` strings, one a code
-    icons: dict[str, np.ndarray] | None = None,  # Letter to a `(height, width)` uint8 picture of it
+    icons: dict[str, np.ndarray]
+    | None = None,  # Letter to its ink, `(height, width)` or with 3 channels
 ) -> Picture:
     """Draw codes as points, one colour a letter, over one and two standard deviations of N(0, I).
 
@@ -164,20 +172,24 @@ def plot_codes(
     for name in [name for name in names if name in icons]:
         own = codes[letters == name]
         middle = own[np.linalg.norm(own - np.median(own, axis=0), axis=1).argmin()]
-        ink = np.zeros((*icons[name].shape, 4))
-        ink[..., 3] = icons[name] / 255  # black ink on nothing
+        ink = np.zeros((*icons[name].shape[:2], 4))  # black ink on nothing
+        if icons[name].ndim == 3:  # or coloured ink
+            ink[..., 3] = icons[name].max(axis=-1) / 255
+            ink[..., :3] = 1 - icons[name] / np.maximum(255 * ink[..., 3:], 1)
+        else:
+            ink[..., 3] = icons[name] / 255
         axes.add_artist(AnnotationBbox(OffsetImage(ink, zoom=0.45), middle, frameon=False))
     axes.set(xlabel="z 1", ylabel="z 2", aspect="equal")
     return Picture(figure)
 
 # %% ../../nbs/9_show/90_plotting.ipynb #plot-sheet
 def plot_sheet(
-    ink: np.ndarray,  # `(n * n, height, width)` uint8, row by row
+    ink: np.ndarray,  # `(n * n, height, width)` uint8, row by row; or with 3 channels
     codes: np.ndarray,  # `(n * n, 2)` where each was decoded from
 ) -> Picture:
     "Draw a square sheet of glyphs with the coordinates of their codes along the edges."
     n = math.isqrt(len(ink))
-    sheet = 255 - tile_images(ink, n_cols=n, gap=0)
+    sheet = np.asarray(Picture(tile_images(ink, n_cols=n, gap=0)).image)
     figure = _figure(7, 7)
     axes = figure.subplots()
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)

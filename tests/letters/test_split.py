@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glyphnb.letters.augment import Elastic, Rotate
+from glyphnb.letters.augment import ARTICLE, GENTLE, Elastic, Rotate
 from glyphnb.letters.folders import load_data
-from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.letters.glyphs import GlyphnbError, GlyphSet
 from glyphnb.letters.split import Stream, make_dataset, save_dataset, split_by_source
 from glyphnb.letters.typefaces import render_glyphs
 
@@ -139,3 +139,27 @@ def test_test_distortions_change_the_other_sets_alone(shapes):
     assert np.array_equal(plain.train.ink, other.train.ink)
     assert (plain.fresh.ink != other.fresh.ink).any()
     assert (plain.unseen.ink != other.unseen.ink).any()
+
+
+def test_a_hand_is_held_out_by_its_name(tmp_path):
+    glyphs = render_glyphs("ab", ["DejaVu Sans", "STIX", "STIX Bold"], size=16)
+    for names, found in ((["STIX"], {"STIX"}), (["a"], {*glyphs.faces})):
+        assert set(split_by_source(glyphs, names)[1].faces) == found
+    data = make_dataset(glyphs, 30, 16, ["STIX"])
+    assert {*data.unseen.faces} == {"STIX"} and "STIX" not in data.train.faces
+    with pytest.raises(GlyphnbError, match="must be letters of the glyphs"):
+        split_by_source(glyphs, ["a", "STIX"])
+
+
+def test_coloured_letters_are_distorted_as_grey_ones_are():
+    grey = render_glyphs("ab", size=24)
+    ink = np.stack([grey.ink, 0 * grey.ink, grey.ink // 2], axis=-1)
+    coloured = GlyphSet(ink, grey.letters, grey.faces)
+    recipe = {"distortions": (*GENTLE, *ARTICLE), "test_distortions": GENTLE}
+    one, two = (make_dataset(g, 40, 24, 0, seed=3, **recipe) for g in (grey, coloured))
+    assert two.unseen.ink.shape == (0, 24, 24, 3)
+    assert np.array_equal(one.train.ink, two.train.ink[..., 0]) and not two.train.ink[..., 1].any()
+    off = one.train.ink / 2 - two.train.ink[..., 2]  # one of them is clipped at 255
+    assert np.abs(off).mean() < 0.5
+    assert Stream(coloured, 4, size=16).shape == (4, 16, 16, 3)
+    assert Stream(coloured, 4, size=16).draw(np.arange(2), (0, 0)).ink.shape == (2, 16, 16, 3)

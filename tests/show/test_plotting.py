@@ -32,6 +32,17 @@ def test_ink_is_dark_and_colours_stay():
     np.testing.assert_array_equal(np.asarray(Picture(colours).image), colours)
 
 
+def test_coloured_ink_is_shown_in_its_colours_on_white():
+    ink = np.zeros((3, 1, 2, 3), np.uint8)
+    ink[0, 0, 0], ink[1, 0, 1] = (255, 0, 0), (0, 255, 255)  # cyan, and red
+    white, cyan, red = [255, 255, 255], [0, 255, 255], [255, 0, 0]
+    shown = np.asarray(Picture(tile_images(ink, n_cols=2, gap=1)).image)
+    rows = [[cyan, white, white, white, red], [white] * 5, [white] * 5]
+    np.testing.assert_array_equal(shown, rows)
+    with pytest.raises(GlyphnbError, match="height, width, 3"):
+        tile_images(ink[..., :2])
+
+
 @pytest.fixture
 def drawn(monkeypatch):
     "The Matplotlib figures that are drawn, kept to be looked at."
@@ -80,3 +91,15 @@ def test_a_sheet_names_its_coordinates(drawn):
     axes = drawn[0].axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["-2.0", "0.0", "2.0"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["1.0", "0.0", "-1.0"]
+
+
+def test_icons_and_sheets_of_coloured_letters_keep_their_colours(drawn):
+    letters = np.array(["a", "b"])
+    red = np.zeros((4, 4, 3), np.uint8) + np.array([0, 128, 128], np.uint8)  # thin red
+    plot_codes(np.eye(2), letters, {"a": red, "b": red[..., 1]})
+    boxes = [a for a in drawn[0].axes[0].artists if isinstance(a, AnnotationBbox)]
+    pixels = [box.offsetbox.get_data()[0, 0] for box in boxes]
+    np.testing.assert_allclose(pixels, [[1, 0, 0, 128 / 255], [0, 0, 0, 128 / 255]], atol=1e-6)
+    plot_sheet(np.stack([red] * 4), np.zeros((4, 2)))
+    shown = np.asarray(drawn[1].axes[0].images[0].get_array())
+    assert shown.shape == (8, 8, 3) and shown[0, 0].tolist() == [255, 127, 127]
