@@ -128,13 +128,21 @@ class Autoencoder(keras.Model):
         "What the encoder is given: corrupted images, in training."
         return images if self.corrupt is None else self.corrupt(images, training=training)
 
-    def compile(self, optimizer="adam", loss=None, **kwargs):
-        "Compile as Keras does; without `loss`, also after another one, the loss is in nats."
+    def compile(self, optimizer="adam", loss=None, jit_compile=None, **kwargs):
+        """Compile as Keras does; without `loss`, also after another one, the loss is in nats.
+
+        TensorFlow's XLA is left to graphics cards: on a processor it takes seconds, and saves none.
+        """
+        if jit_compile is None:
+            tensorflow = keras.backend.backend() == "tensorflow"
+            slower = tensorflow and not keras.distribution.list_devices("gpu")
+            jit_compile = False if slower else "auto"
         self.has_own_loss = loss in self.own_losses
         if self.variational and not self.has_own_loss:
             text = "a VAE has a loss of its own: choose its `objective` and `likelihood`"
             raise GlyphnbError(text)
-        super().compile(optimizer=optimizer, loss=None if self.has_own_loss else loss, **kwargs)
+        loss = None if self.has_own_loss else loss
+        super().compile(optimizer=optimizer, loss=loss, jit_compile=jit_compile, **kwargs)
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
