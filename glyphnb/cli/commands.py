@@ -25,6 +25,7 @@ from ..letters.glyphs import GlyphnbError, GlyphnbWarning
 
 # %% ../../nbs/6_cli/60_commands.ipynb #documented
 _SHORT = {"out": "-o", "model": "-m", "seed": "-s", "letters": "-l", "images": "-i"}
+_SHORT |= {"colour": "--color"}  # another spelling
 
 
 def documented(

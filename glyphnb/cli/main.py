@@ -13,7 +13,7 @@ from cyclopts import App
 import glyphnb
 from .commands import run_app
 from .films import morph
-from .image_folders import compress, decompress, denoise, reduce, tint
+from .image_folders import colorize, compress, decompress, denoise, reduce, tint
 from .models import demo, doctor
 from .own_letters import complete, letters, scan
 from .own_models import grid, reconstruct, sample, train
@@ -44,7 +44,9 @@ _EXAMPLES = """
   glyphnb denoise scans/ --out clean/       a median filter
   glyphnb denoise scans/ --model glyphnb-demo/denoiser.keras   a denoiser
   glyphnb reduce scans/ --out map.png       one sheet, neighbours look alike
-  glyphnb tint scans/ --style two-tone      letters in colour
+  glyphnb tint scans/ --style two-tone      letters in colour, by rule
+  glyphnb train --images coloured/ --colorize --out painter.keras
+  glyphnb colorize painter.keras scans/     colours of a model
   glyphnb complete --font MyFont.ttf --letters ABCD    the letters it lacks
 """
 
@@ -61,7 +63,7 @@ def _examples(command: str = "") -> str:
 
 # %% ../../nbs/6_cli/66_main.ipynb #make-app
 _COMMANDS = [demo, scan, letters, train, sample, grid, reconstruct, morph, doctor, complete]
-_COMMANDS += [denoise, compress, decompress, reduce, tint]
+_COMMANDS += [denoise, compress, decompress, reduce, tint, colorize]
 
 
 def make_app() -> App:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from .commands import Steps, documented, quiet_keras
-from .own_letters import Align, Faces
+from .own_letters import Align, Faces, Label
 from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/6_cli/62_own_models.ipynb #own-letters
@@ -21,6 +21,8 @@ def own_letters(
     align,  # As in `render_glyphs`
     size,  # Pixels per side
     skip_unreadable=False,  # Skip files that are not images
+    label="auto",  # Which part of a path is the letter, as in `label_files`
+    colour=False,  # Read colours; `None`: where letters are in strong colours
 ):  # A `GlyphSet`
     "Read or draw the letters that a command is given."
     from glyphnb.letters.folders import load_data
@@ -29,7 +31,8 @@ def own_letters(
     if images is not None and (font or letters):
         raise GlyphnbError("`images` comes instead of `font` and `letters`, got both")
     if images is not None:
-        glyphs = load_data(images, size, skip_unreadable=skip_unreadable)
+        options = {"label": label, "colour": colour}
+        glyphs = load_data(images, size, skip_unreadable=skip_unreadable, **options)
     else:
         faces = font or "DejaVu Sans"
         glyphs = render_glyphs(letters or first_set(faces), faces, size, align=align)
@@ -42,18 +45,29 @@ def names_or_number(
     text: str | None,  # Letters, or how many, as typed
     glyphs,  # The letters that there are
 ):  # What `make_dataset` takes as `held_out`
-    """Understand what is to be held out: nothing, a number, or names of letters.
+    """Understand what is to be held out: nothing, a number, or names of letters or of hands.
 
-    Raises `GlyphnbError` for letters that are not there, or for all of them.
+    Raises `GlyphnbError` for names that are not there, or for all of them.
     """
     from glyphnb.letters.split import split_by_source
 
     if not text:
         return 0
-    names = text.replace(",", " ").split()
-    if not set(names) <= set(glyphs.letters):
-        names = [letter for name in names for letter in name]  # typed together
-    found = int(text) if text.isdigit() and text not in glyphs.letters else names
+    found: int | list[str]
+    if text.isdigit() and text not in glyphs.letters:
+        found = int(text)
+    else:
+        parts, words = [part.strip() for part in text.split(",")], text.replace(",", " ").split()
+        ways = (parts, words, [letter for word in words for letter in word])  # typed together
+        groups = [set(group.tolist()) for group in (glyphs.letters, glyphs.faces, glyphs.families)]
+        known = [names for names in ways if any(set(names) <= group for group in groups)]
+        if not known:
+            hands = f", drawn by {', '.join(sorted(groups[1])[:20])}" if len(groups[1]) > 1 else ""
+            wanted = (
+                f"a number or names, got {text}; there are {' '.join(sorted(groups[0]))}{hands}"
+            )
+            raise GlyphnbError(f"`held_out` must be {wanted}")
+        found = known[0]
     split_by_source(glyphs, found)
     return found
 
@@ -63,6 +77,7 @@ def train(
     *,
     out: Path = Path("vae.keras"),  # Model to write
     images: Path | None = None,  # Folder of images to learn from
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     font: Faces | None = None,  # TTF or OTF files, bundled faces, or all (DejaVu Sans by default)
     letters: str | None = None,  # Letters, a range (а-я, U+0410-U+042F), or a set, such as latin
     align: Align = "ink",  # Centre each letter, or let all stand on one line
@@ -75,7 +90,10 @@ def train(
     learning_rate: float = 4e-3,  # Its peak; it rises to it and falls to zero
     warm_up: float = 0.4,  # Share of the steps in which beta rises to 1
     turns: bool = False,  # Also turn letters by 90 degrees, one in ten
-    hold_out: str | None = None,  # Letters not to learn, or how many: measures what they cost
+    hold_out: str | None = None,  # Letters or hands not to learn, or how many: what do they cost?
+    colour: bool = False,  # Learn colours (done by itself where letters are in strong colours)
+    grey: bool = False,  # Learn grey levels, whatever the colours
+    colorize: bool = False,  # Learn to colour grey letters, for glyphnb colorize
     resume: Path | None = None,  # Folder to keep each epoch in, and to go on from after a stop
     patience: int | None = None,  # Stop when so many epochs have brought nothing (never)
     seed: int = 0,  # The same seed gives the same model
@@ -86,13 +104,25 @@ def train(
 
     if samples < 100:
         raise GlyphnbError(f"`samples` must be at least 100, got {samples}")
+    if grey and (colour or colorize):
+        raise GlyphnbError("`grey` leaves out what `colour` and `colorize` are for, got both")
     check_replaceable(out)
-    glyphs = own_letters(images, font, letters, align, size, skip_unreadable)
+    asked = True if colour or colorize else False if grey else None
+    glyphs = own_letters(images, font, letters, align, size, skip_unreadable, label, asked)
+    channels = glyphs.images.shape[-1]
+    if (colour or colorize) and (channels == 1 or glyphs.ink.std(axis=-1).max() < 8):
+        raise GlyphnbError(
+            "`colour` and `colorize` need coloured `images`; glyphnb tint makes some"
+        )
     from glyphnb.letters.augment import GENTLE, QuarterTurn
-    from glyphnb.letters.split import make_dataset
+    from glyphnb.letters.split import make_dataset, split_by_source
 
     step = Steps(3)
     step(f"Distorting {len(glyphs)} letters into {samples} images")
+    if channels == 3 and asked is None:
+        print(
+            "The letters are coloured, and so is what the model will draw; --grey leaves this out"
+        )
     distortions = (*GENTLE, QuarterTurn(0.1)) if turns else GENTLE
     held_out = names_or_number(hold_out, glyphs)
     recipe: dict = {"distortions": distortions, "test_distortions": distortions}
@@ -100,6 +130,9 @@ def train(
     quiet_keras()
     import keras
 
+    from glyphnb.autoencoders.autoencoder import Autoencoder
+    from glyphnb.autoencoders.colour import hue_error
+    from glyphnb.autoencoders.denoise import Grey
     from glyphnb.autoencoders.training import train as fit
     from glyphnb.judge.report import epochs_for, measure_models
     from glyphnb.judge.ruler import measure_drawing
@@ -110,13 +143,15 @@ def train(
     epochs = epochs or epochs_for(len(data.train), 3000 * 64 // batch_size)
     step(f"Training, {epochs} epochs")
     steps = epochs * -(-len(data.train) // batch_size)
-    model = letter_vae(steps, latent_dim, arch, size, warm_up, seed=seed)
+    if colorize:
+        model = Autoencoder(latent_dim, arch, (size, size, 3), Grey(), seed=seed)
+    else:
+        model = letter_vae(steps, latent_dim, arch, size, warm_up, seed=seed, channels=channels)
     stop = keras.callbacks.EarlyStopping(patience=patience or 0, restore_best_weights=True)
     options: dict = {"callbacks": [stop] if patience else [], "checkpoint": resume, "seed": seed}
-    fit(model, data.train, data.fresh, epochs, batch_size, learning_rate, **options)
-    step("Measuring what it draws")
-    prior = learn_prior(model, data.train, seed=seed)
-    known = glyphs[[letter in data.train.letters for letter in glyphs.letters]]
+    validation = None if colorize else data.fresh
+    fit(model, data.train, validation, epochs, batch_size, learning_rate, **options)
+    known = split_by_source(glyphs, held_out, seed=seed)[0]
     made = {
         "samples": samples,
         "epochs": epochs,
@@ -124,14 +159,23 @@ def train(
         "turns": turns,
         "hold_out": hold_out,
     }
-    save_model(model, out, known, prior, {"source": str(images or font or "DejaVu Sans"), **made})
-    for question, nats in measure_models({"vae": model}, data)["nats_per_glyph"]["vae"].items():
-        print(f"Loss on {question} images: {nats['loss']:.1f} nats per glyph")
-    drawing = measure_drawing(model, prior, known, data.train, data.fresh)
-    shares = drawing.samples, drawing.sheet, drawing.morphs
-    print(
-        "Sharp and whole: {:.0%} of samples, {:.0%} of the sheet, {:.0%} of morphs".format(*shares)
-    )
+    made = {"source": str(images or font or "DejaVu Sans"), **made}
+    step("Measuring what it draws")
+    prior = None if colorize else learn_prior(model, data.train, seed=seed)
+    save_model(model, out, known, prior, made)
+    if prior is None:
+        given = data.fresh.images.mean(axis=-1, keepdims=True)
+        guess = model.decode(model.encode(given.repeat(3, axis=-1)))
+        degrees = hue_error(data.fresh.images, guess, given)
+        print(f"Hues of new distortions are off by {degrees:.0f} degrees; by chance, by 90")
+    else:
+        losses = measure_models({"vae": model}, data)["nats_per_glyph"]["vae"]
+        for question, nats in losses.items():
+            print(f"Loss on {question} images: {nats['loss']:.1f} nats per glyph")
+        drawing = measure_drawing(model, prior, known, data.train, data.fresh)
+        shares = drawing.samples, drawing.sheet, drawing.morphs
+        shown = "{:.0%} of samples, {:.0%} of the sheet, {:.0%} of morphs".format(*shares)
+        print(f"Sharp and whole: {shown}")
     print(f"Wrote {out}; it knows {' '.join(dict.fromkeys(known.letters))}")
 
 # %% ../../nbs/6_cli/62_own_models.ipynb #draw-commands
@@ -171,6 +215,7 @@ def reconstruct(
     model: Path | None = None,  # .keras file (the shipped model by default)
     *,
     images: Path | None = None,  # Folder of images (by default the letters that the model knows)
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     out: Path = Path("reconstructions.png"),  # PNG file: images above, reconstructions below
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
@@ -181,7 +226,8 @@ def reconstruct(
     from glyphnb.letters.folders import load_data
 
     if images is not None:
-        shown = load_data(images, opened.shape[0], skip_unreadable=skip_unreadable)
+        options = {"label": label, "colour": opened.shape[2] == 3}
+        shown = load_data(images, opened.shape[0], skip_unreadable=skip_unreadable, **options)
     elif opened.letters is not None:
         shown = opened.letters
     else:

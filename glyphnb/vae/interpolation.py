@@ -93,6 +93,7 @@ def letter_vae(
     warm_up_share: float = 0.4,  # Of the steps
     sharp: float = 0.5,  # Weight of `SharpInterpolation`; 0 for none
     seed: int = 0,  # Fixes the first weights
+    channels: int = 1,  # 3 for coloured letters
     **kwargs,  # As in `VAE`
 ) -> VAE:
     "Build the VAE for letters of your own, as the trials of this chapter chose it."
@@ -100,7 +101,7 @@ def letter_vae(
     return VAE(
         latent_dim,
         arch,
-        (size, size, 1),
+        (size, size, channels),
         objective=ELBO(warm_up(rising) if rising else 1.0),
         regularizer=SharpInterpolation(sharp, sharp, seed) if sharp else None,
         seed=seed,
