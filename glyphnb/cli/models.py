@@ -9,7 +9,7 @@ __all__ = ['demo', 'doctor', 'images_of']
 from pathlib import Path
 
 from .commands import Steps, documented, quiet_keras
-from .own_letters import Align, Faces
+from .own_letters import Align, Faces, Label
 from .own_models import names_or_number
 from ..letters.glyphs import GlyphnbError
 
@@ -19,12 +19,15 @@ def demo(
     *,
     out: Path = Path("glyphnb-demo"),  # Folder for the results
     images: Path | None = None,  # Folder of images to use in place of a typeface
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     font: Faces | None = None,  # TTF or OTF files, bundled faces, or all (DejaVu Sans by default)
     letters: str | None = None,  # Letters, a range (а-я, U+0410-U+042F), or a set, such as latin
     align: Align = "ink",  # Centre each letter, or let all stand on one line
     samples: int = 10_000,  # Images to make of the letters, at least 100
     epochs: int | None = None,  # Passes of the VAE over them (as many as make 3,000 steps)
-    hold_out: str | None = None,  # Letters that a second VAE does not learn, or how many
+    hold_out: str | None = None,  # Letters or hands that a second VAE does not learn, or how many
+    colour: bool = False,  # Learn colours (done by itself where letters are in strong colours)
+    grey: bool = False,  # Learn grey levels, whatever the colours
     seed: int = 0,  # The same seed gives the same results
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
@@ -33,6 +36,8 @@ def demo(
         raise GlyphnbError(f"`samples` must be at least 100, got {samples}")
     if images is not None and (font or letters):
         raise GlyphnbError("`images` comes instead of `font` and `letters`, got both")
+    if colour and grey:
+        raise GlyphnbError("`grey` leaves out what `colour` is for, got both")
     from glyphnb.letters.augment import GENTLE
     from glyphnb.letters.files import results_folder, write_provenance
     from glyphnb.letters.folders import prepare_letters
@@ -43,7 +48,12 @@ def demo(
         step, faces = Steps(8 if hold_out else 7), font or "DejaVu Sans"
         step("Letters: dark on light, inverted, reduced")
         drawn = images or render_glyphs(letters or first_set(faces), faces, align=align)
-        glyphs = prepare_letters(drawn, place, skip_unreadable=skip_unreadable)
+        asked = True if colour else False if grey else None
+        read: dict = {"skip_unreadable": skip_unreadable, "label": label, "colour": asked}
+        glyphs = prepare_letters(drawn, place, **read)
+        channels = glyphs.images.shape[-1]
+        if channels == 3 and asked is None:
+            print("The letters are coloured, and so are the drawings; --grey leaves this out")
         if len(glyphs) < 2:
             raise GlyphnbError(f"`letters` must be at least 2 to learn from, got {len(glyphs)}")
         held_out = names_or_number(hold_out, glyphs)
@@ -59,7 +69,8 @@ def demo(
         from glyphnb.vae.prior import learn_prior
 
         models, histories = {}, {}
-        for name, (model, n) in report.demo_models(len(data.train), epochs, seed).items():
+        recipes = report.demo_models(len(data.train), epochs, seed, channels)
+        for name, (model, n) in recipes.items():
             step(f"Training the {name}, {n} epochs")
             options: dict = {"seed": seed, "log_dir": place / "logs" / name}
             histories[name] = train(model, data.train, data.fresh, n, **options)
@@ -94,6 +105,7 @@ def doctor(
     *,
     images: Path | None = None,  # Folder of images to examine it on (its own letters by default)
     train: Path | None = None,  # Folder of images it has learned from: looks for copies and leaks
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     out: Path = Path("doctor.html"),  # Page to write
     importance_samples: int = 500,  # Codes per image in the estimate of the likelihood
     seed: int = 0,  # The same seed gives the same page
@@ -112,13 +124,14 @@ def doctor(
 
     examined = load_pretrained() if model is None else open_model(model)
     size = examined.shape[0]
+    read: dict = {"label": label, "colour": examined.shape[2] == 3}
     known, fresh = images_of(examined, seed)
     source = "new distortions of its letters"
     if images is not None:
-        fresh, source = load_data(images, size), str(images)
+        fresh, source = load_data(images, size, **read), str(images)
     elif fresh is None:
         raise GlyphnbError(f"{model} carries no letters: name a folder of them, `images`")
-    known = load_data(train, size) if train else known
+    known = load_data(train, size, **read) if train else known
     data = fresh[:500]
     findings = diagnose(examined, data, known and known[:4000], importance_samples, seed)
     if len(findings) > 1 and examined.letters is not None and examined.variational:

@@ -55,15 +55,17 @@ def demo_models(
     n_images: int,  # How many there are to learn from
     epochs: int | None = None,  # Of the VAE, by default 3,000 steps; the others take 2/5 of them
     seed: int = 0,  # Fixes the first weights and the noise
+    channels: int = 1,  # 3 for coloured letters
 ) -> dict[str, Recipe]:  # Name to model and epochs
     "Build the three models of the demo: an autoencoder, a denoiser and a VAE for letters."
     epochs = epochs or epochs_for(n_images)
     few, steps = max(round(0.4 * epochs), 1), epochs * math.ceil(n_images / 64)
-    noise = SaltAndPepper(NOISE, seed)
+    noise, shape = SaltAndPepper(NOISE, seed), (64, 64, channels)
+    denoiser = Autoencoder(shape=shape, corrupt=noise, seed=seed, name="denoiser")
     return {
-        "autoencoder": Recipe(Autoencoder(seed=seed, name="autoencoder"), few),
-        "denoiser": Recipe(Autoencoder(corrupt=noise, seed=seed, name="denoiser"), few),
-        "vae": Recipe(letter_vae(steps, seed=seed, name="vae"), epochs),
+        "autoencoder": Recipe(Autoencoder(shape=shape, seed=seed, name="autoencoder"), few),
+        "denoiser": Recipe(denoiser, few),
+        "vae": Recipe(letter_vae(steps, seed=seed, channels=channels, name="vae"), epochs),
     }
 
 # %% ../../nbs/5_judge/53_report.ipynb #measure
@@ -108,7 +110,8 @@ def measure_held_out(
     "Train a second VAE without some letters, and measure it on these."
     recipe: dict = {"distortions": GENTLE, "test_distortions": GENTLE}
     data = make_dataset(letters, n_images, held_out=held_out, seed=seed, **recipe)
-    model, epochs = demo_models(len(data.train), epochs, seed)["vae"]
+    channels = letters.images.shape[-1]
+    model, epochs = demo_models(len(data.train), epochs, seed, channels)["vae"]
     train(model, data.train, None, epochs, seed=seed)
     unseen = data.unseen.images
     return HeldOut(
