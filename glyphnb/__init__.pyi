@@ -17,7 +17,6 @@ from .judge.likelihood import log_likelihood as log_likelihood
 from .judge.ruler import measure_drawing as measure_drawing
 from .latent.animation import animate_morph_images as animate_morph_images
 from .latent.animation import animate_morph_images_from_morph as animate_morph_images_from_morph
-from .latent.animation import film_word as film_word
 from .latent.animation import loop_frames as loop_frames
 from .latent.animation import save_animation as save_animation
 from .latent.morph import generate_morph_images as generate_morph_images
@@ -28,6 +27,8 @@ from .latent.plane import normal_grid as normal_grid
 from .latent.plane import sample_glyphs as sample_glyphs
 from .latent.plane import traverse as traverse
 from .latent.plane import viz_decoded as viz_decoded
+from .latent.words import film_word as film_word
+from .latent.words import morph_words as morph_words
 from .letters.augment import GENTLE as GENTLE
 from .letters.augment import augment as augment
 from .letters.augment import create_augmentor_pipeline as create_augmentor_pipeline

@@ -13,7 +13,7 @@ from .commands import documented, quiet_keras
 from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/6_cli/64_films.ipynb #morph
-PathName = Literal["lerp", "slerp", "spline", "geodesic"]
+PathName = Literal["lerp", "slerp", "spline", "geodesic", "dense", "transport"]
 Loop = Literal["back", "round", "once"]
 
 
@@ -21,17 +21,18 @@ Loop = Literal["back", "round", "once"]
 def morph(
     words: list[str],  # Letters in order, together or apart
     *,
+    into: list[str] | None = None,  # Word to turn into, all letters at once; or several, one by one
     out: Path = Path("morph.gif"),  # Film: .gif, .apng, .mp4, .webm; or .png, a strip of stills
     strip: Path | None = None,  # Write a strip of stills, too: a .png
-    path: PathName = "lerp",  # Straight, a circle, one curve for all letters, shortest in the images
+    path: PathName = "lerp",  # Between codes; or transport, which moves the ink and needs no model
     loop: Loop = "back",  # Play it backwards, too; continue to the first letter; or end at the last
     ease: Literal["none", "smooth"] = "none",  # Constant speed, or slower at each letter
     seconds: float | None = None,  # Length of the film (8.5, or one for each letter of a long word)
-    steps: int | None = None,  # Images from letter to letter, on average, in place of `--seconds`
+    steps: int | None = None,  # Images from letter to letter or word to word, not `--seconds`
     hold: int | None = None,  # Frames of rest at a letter (a fifth of the steps by default)
     fps: float = 25,  # Frames a second
-    zoom: int = 4,  # Size of a pixel
-    smooth: bool = False,  # Soft edges instead of square pixels
+    zoom: int = 4,  # How many times as large as the model draws; outlines stay crisp
+    pixels: bool = False,  # Show the model's pixels as squares
     ink: str = "black",  # Colour of the letters, such as black or "#1b3a6b"
     paper: str = "white",  # Colour of the paper, such as white or "#fff8e7"
     levels: int | None = None,  # Tones of a GIF (16 by default) or of an APNG (256)
@@ -40,15 +41,9 @@ def morph(
     font: str | None = None,  # Its letters: a TTF or OTF file, or a bundled face
     letters: str | None = None,  # Which letters of that font, as in glyphnb demo
 ):
-    "Film letters that turn into one another."
-    from glyphnb.latent.animation import (
-        check_film,
-        film_word,
-        save_animation,
-        save_strip,
-        spell,
-        steps_for,
-    )
+    "Film letters that turn into one another, or a word that turns into another word."
+    from glyphnb.latent.animation import check_film, save_animation, save_strip
+    from glyphnb.latent.words import film_word, morph_words, spell, steps_for
     from glyphnb.letters.files import check_replaceable
 
     check_film(out, fps, zoom, ink, paper, levels)  # before anything takes time
@@ -56,10 +51,13 @@ def morph(
         check_replaceable(file, ".png" if file is strip else "")
     opened, known = model_and_letters(model, images, font, letters)
     if steps is None:
-        count = len(spell(words, known.letters.tolist()))
+        count = 1 + len(into) if into else len(spell(words, known.letters.tolist()))
         steps = steps_for(max(8.5, count) if seconds is None else seconds, count, fps, loop, hold)
-    film = film_word(words, known, opened, steps, path, loop, ease, hold)
-    tones: dict = {"zoom": zoom, "ink": ink, "paper": paper, "smooth": smooth}
+    if into:
+        film = morph_words([words, *into], known, opened, steps, path, loop, ease, hold)
+    else:
+        film = film_word(words, known, opened, steps, path, loop, ease, hold)
+    tones: dict = {"zoom": zoom, "ink": ink, "paper": paper, "pixels": pixels}
     if out.suffix.lower() == ".png":
         save_strip(film.stills, out, right_to_left=film.right_to_left, **tones)
     else:

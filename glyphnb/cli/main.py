@@ -36,8 +36,9 @@ _EXAMPLES = """
   glyphnb morph سلام --path spline          a word, on one curve
   glyphnb morph سلام --loop round --out word.mp4    round and round
   glyphnb morph ف ي --path geodesic --ease smooth   shortest, with rests
-  glyphnb morph ج ق --ink "#1b3a6b" --paper "#fff8e7" --smooth --strip s.png
+  glyphnb morph ج ق --ink "#1b3a6b" --paper "#fff8e7" --zoom 8 --strip s.png
   glyphnb morph hello --model vae.keras --seconds 6    letters of a model
+  glyphnb morph سلام --into قلب --path transport       a word into a word
   glyphnb doctor vae.keras --images scans/  how good a model is, on one page
   glyphnb compress scans/ --out scans.gly   one small file
   glyphnb decompress scans.gly --out back/  the letters again

@@ -4,33 +4,19 @@
 
 # %% auto #0
 __all__ = ['loop_frames', 'to_clip', 'animate_morph_images', 'animate_morph_images_from_morph', 'check_film', 'save_animation',
-           'save_strip', 'spell', 'WordFilm', 'film_word', 'steps_for', 'path_by_name']
+           'save_strip']
 
 # %% ../../nbs/4_latent/44_animation.ipynb #imports
 import struct
-import unicodedata
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageColor
 
-from .geodesics import geodesic
-from glyphnb.latent.morph import (
-    ease_in_out,
-    generate_morph_images,
-    lerp,
-    piecewise,
-    sample_path,
-    slerp,
-    spline,
-)
-from .plane import encode_mean
+from .morph import generate_morph_images
 from ..letters.files import MARK, png_mark, replacing, save_png
-from ..letters.glyphs import GlyphnbError, GlyphSet, as_images, to_uint8
+from ..letters.glyphs import GlyphnbError, as_images, to_uint8
 from ..show.plotting import tile_images
 
 # %% ../../nbs/4_latent/44_animation.ipynb #loop-frames
@@ -67,13 +53,16 @@ def _palette(ink: str, paper: str) -> np.ndarray:
     return np.rint((1 - share) * ends[0] + share * np.array(ends[1])).astype(np.uint8)
 
 
-def _enlarge(frames: np.ndarray, zoom: int, smooth: bool) -> np.ndarray:
-    "Enlarge ink by a whole number, with square pixels or with soft edges."
-    if not smooth:
+def _enlarge(frames: np.ndarray, zoom: int, pixels: bool) -> np.ndarray:
+    "Redraw ink at a multiple of its size, with edges as wide as they are; or make its pixels squares."
+    if pixels or zoom == 1:
         return frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    size = frames.shape[2] * zoom, frames.shape[1] * zoom
-    soft = [Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC) for frame in frames]
-    return np.stack([np.asarray(image) for image in soft])
+    size, large = (frames.shape[2] * zoom, frames.shape[1] * zoom), []
+    for frame in frames.astype("float32"):
+        smooth = Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)
+        contrast = 127.5 + zoom * (np.asarray(smooth) - 127.5)
+        large.append(np.clip(contrast, 0, 255).round().astype(np.uint8))
+    return np.stack(large)
 
 # %% ../../nbs/4_latent/44_animation.ipynb #clip
 def to_clip(
@@ -230,7 +219,7 @@ def save_animation(
     zoom: int = 4,  # Screen pixels per pixel
     ink: str = "black",  # Colour of 255: a name, or "#1b3a6b"
     paper: str = "white",  # Colour of 0
-    smooth: bool = False,  # Enlarge with soft edges instead of square pixels
+    pixels: bool = False,  # Show pixels as squares instead of outlines
     levels: int | None = None,  # Tones from paper to ink in a GIF (16) or an APNG (256)
     repeat: bool = True,  # Play for ever (GIF, APNG; in a video the player decides)
 ) -> Path:  # `out`
@@ -244,8 +233,8 @@ def save_animation(
     kind = out.suffix.lower()
     if kind == ".png":
         chosen = np.linspace(0, len(frames) - 1, min(12, len(frames))).round().astype(int)
-        return save_strip(frames[chosen], out, zoom, ink, paper, smooth)
-    large, tones = _enlarge(frames, zoom, smooth), levels or (16 if kind == ".gif" else 256)
+        return save_strip(frames[chosen], out, zoom, ink, paper, pixels)
+    large, tones = _enlarge(frames, zoom, pixels), levels or (16 if kind == ".gif" else 256)
     with replacing(out) as staged:
         if kind in _CODECS:
             _write_video(large, staged, fps, ink, paper)
@@ -260,10 +249,10 @@ def save_strip(
     zoom: int = 1,  # Screen pixels per pixel
     ink: str = "black",  # Colour of 255: a name, or "#1b3a6b"
     paper: str = "white",  # Colour of 0
-    smooth: bool = False,  # Enlarge with soft edges instead of square pixels
+    pixels: bool = False,  # Show pixels as squares instead of outlines
     right_to_left: bool = False,  # Begin at the right, as Arabic is read
 ) -> Path:  # `out`
-    """Write frames side by side, as a still for paper and for readers who asked for less motion.
+    """Write frames side by side, wide ones one below the other: a still, for paper and for less motion.
 
     Raises `GlyphnbError` for another ending, fewer than 2 frames or an invalid colour, and
     `FileExistsError` for a file that glyphnb did not make.
@@ -272,102 +261,7 @@ def save_strip(
     if out.suffix.lower() != ".png":
         raise GlyphnbError(f"`out` must end in .png, got {out.name}")
     check_film(out, zoom=zoom)
-    palette, large = _palette(ink, paper), _enlarge(frames, zoom, smooth)
-    row = tile_images(large[::-1] if right_to_left else large, n_cols=len(large), gap=2 * zoom)
-    return save_png(Image.fromarray(palette[row]), out)
-
-# %% ../../nbs/4_latent/44_animation.ipynb #spell
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
-def spell(
-    words: str | Sequence[str],  # Letters in order, together or apart
-    known: Sequence[str],  # Names of the letters that there are
-) -> list[str]:  # Names of letters, each at least once
-    """Take words apart into names of known letters; a word that is such a name stays whole.
-
-    Raises `GlyphnbError` for an unknown letter, or fewer than two different ones.
-    """
-    names, known = [], [_nfc(name) for name in known]
-    for word in map(_nfc, [words] if isinstance(words, str) else words):
-        apart = [c for c in word if not c.isspace() and unicodedata.category(c) != "Cf"]
-        names += [word] if word in known else apart
-    unknown = [name for name in dict.fromkeys(names) if name not in known]
-    if unknown:
-        raise GlyphnbError(f"the model knows {' '.join(known)}; got {' '.join(unknown)}")
-    if len(set(names)) < 2:
-        raise GlyphnbError(f"a film needs at least 2 different letters, got {' '.join(names)!r}")
-    return names
-
-
-class WordFilm(NamedTuple):
-    "A film through the letters of a word."
-
-    frames: np.ndarray  # `(t, height, width)` uint8 ink, with rests and the way back
-    stills: np.ndarray  # `(k, height, width)` uint8 ink: letters and images between, for a strip
-    letters: list[str]  # The letters, in order
-    right_to_left: bool  # Whether the script is written from right to left
-
-
-def film_word(
-    words: str | Sequence[str],  # Letters in order; a list may hold names of letters, too
-    known: GlyphSet,  # Letters that the model has learned, by name
-    model,  # With `encode` and `decode`
-    n_steps: int = 90,  # Images from letter to letter, on average, at least 2
-    path: str = "lerp",  # Or "slerp", "spline", "geodesic"
-    loop: str = "back",  # Play it backwards, too; "round" to the first letter; or "once"
-    ease: str = "none",  # Or "smooth", slower at each letter
-    hold: int | None = None,  # Frames of rest at each letter; a fifth of the steps by default
-) -> WordFilm:
-    "Film letters that turn into one another. Raises `GlyphnbError` for a letter that the model does not know."
-    names = spell(words, known.letters.tolist())
-    drawn = dict(zip(map(_nfc, known.letters.tolist()), known.ink, strict=True))
-    waypoints = encode_mean(model.encode, np.stack([drawn[name] for name in names]))
-    course, speed = path_by_name(path, model.decode), ease_in_out if ease == "smooth" else None
-    closed = loop == "round"
-    codes, at = sample_path(waypoints, model.decode, n_steps, course, closed=closed, ease=speed)
-    images = to_uint8(model.decode(codes))
-    hold = max(n_steps // 5, 1) if hold is None else hold
-    n_segments = len(at) - 1
-    between = np.linspace(0, n_segments, max(12 // n_segments, 1) * n_segments + 1)
-    stills = images[np.interp(between, range(len(at)), at).round().astype(int)]
-    rtl = unicodedata.bidirectional(names[0][0]) in ("R", "AL")
-    return WordFilm(loop_frames(images, hold, at.tolist(), loop == "back"), stills, names, rtl)
-
-
-def steps_for(
-    seconds: float,  # How long the film is to be
-    n_letters: int,  # At least 2
-    fps: float = 25,  # Frames a second
-    loop: str = "back",  # As in `film_word`
-    hold: int | None = None,  # As in `film_word`
-) -> int:  # At least 2
-    """Choose how many images lead from letter to letter, so that a film is as long as it should be.
-
-    Raises `GlyphnbError` for a length that is not above 0.
-    """
-    if not seconds > 0:
-        raise GlyphnbError(f"`seconds` must be above 0, got {seconds}")
-
-    def length(n_steps):
-        n_segments = n_letters - (loop != "round")
-        count = n_segments * (n_steps - 1) + (loop != "round")
-        at = np.arange(n_letters) * (n_steps - 1)
-        rest = max(n_steps // 5, 1) if hold is None else hold
-        still = np.zeros((count, 1, 1), np.uint8)
-        return len(loop_frames(still, rest, at.tolist(), loop == "back")) / fps
-
-    more = bisect_left(range(2, 10_000), seconds, key=length) + 2
-    return min((max(more - 1, 2), more), key=lambda n: abs(length(n) - seconds))
-
-
-def path_by_name(
-    name: str,  # "lerp", "slerp", "spline" or "geodesic"
-    decoder: Callable,  # Codes to images, for the geodesic
-) -> Callable:  # For `sample_path`
-    "Choose a path by its name. Raises `GlyphnbError` for another one."
-    between: dict = {"lerp": lerp, "slerp": slerp, "geodesic": partial(geodesic, decoder=decoder)}
-    if name not in ("spline", *between):
-        raise GlyphnbError(f"`path` must be one of spline, {', '.join(between)}, got {name!r}")
-    return spline if name == "spline" else partial(piecewise, interpolate=between[name])
+    palette, large = _palette(ink, paper), _enlarge(frames, zoom, pixels)
+    n_cols = 1 if large.shape[2] > large.shape[1] else len(large)
+    in_order = large[::-1] if right_to_left and n_cols > 1 else large
+    return save_png(Image.fromarray(palette[tile_images(in_order, n_cols, gap=2 * zoom)]), out)

@@ -16,7 +16,7 @@ from glyphnb.vae.conditional import ConditionalVAE
 from glyphnb.vae.pretrained import NumpyVAE
 from glyphnb.vae.vae import VAE
 
-PATHS = ("lerp", "slerp", "spline", "geodesic")
+PATHS = ("lerp", "slerp", "spline", "geodesic", "dense", "transport")
 
 
 def timeline(path):
@@ -56,12 +56,12 @@ def test_round_and_once(here, glyphnb, loop, segments, visits):
 def test_every_option_together(here, glyphnb):
     for path in PATHS:
         words = ["سمم ع", "--path", path, "--ease", "smooth", "--steps", 6, "--zoom", 2]
-        words += ["--ink", "#1b3a6b", "--paper", "#fff8e7", "--smooth", "--levels", 8]
+        words += ["--ink", "#1b3a6b", "--paper", "#fff8e7", "--pixels", "--levels", 8]
         words += ["--out", f"{path}.gif", "--strip", f"{path}.png"]
         assert glyphnb("morph", *words).status == 0
         (first, _), *_ = timeline(f"{path}.gif")
         assert first.shape == (128, 128, 3) and tuple(first[0, 0]) == (255, 248, 231)
-    assert len({Path(f"{path}.gif").read_bytes() for path in PATHS}) == 4
+    assert len({Path(f"{path}.gif").read_bytes() for path in PATHS}) == len(PATHS)
 
 
 def test_a_strip_is_read_as_the_word_is(here, glyphnb, letters):
@@ -95,6 +95,10 @@ def test_a_strip_is_read_as_the_word_is(here, glyphnb, letters):
         (["بق", "--model", "nowhere.keras"], "nowhere.keras"),
         (["ab", "--letters", "abc"], "--model"),
         (["ab", "--images", "scans"], "--model"),
+        (["سلام", "--into", "سلام"], "different word"),
+        (["سلام", "--into", "سQ"], "got Q"),
+        ([" ", "--into", "سلام"], "a letter"),
+        (["سلام", "--path", "straight"], "--path"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(here, refused, words, named):
@@ -102,7 +106,7 @@ def test_what_is_wrong_is_said_in_one_line(here, refused, words, named):
 
 
 def test_a_wrong_colour_is_refused_before_anything_takes_time(here, refused, monkeypatch):
-    monkeypatch.setattr("glyphnb.latent.animation.film_word", None)
+    monkeypatch.setattr("glyphnb.latent.words.film_word", None)
     for words in (("--ink", "blueish"), ("--out", "f.avi"), ("--strip", "f.gif")):
         refused(["morph", "بق", *words], words[1])
 
@@ -162,3 +166,29 @@ def test_a_word_lasts_seconds(here, glyphnb, refused):
     done = glyphnb("morph", "سلام", "--zoom", 1, "--seconds", 3, "--out", "short.gif")
     assert 2.6 < float(re.search(r"([\d.]+) s$", done.out.strip())[1]) < 3.4
     refused(["morph", "سلام", "--seconds", 0, "--out", "none.gif"], "--seconds must be above 0")
+
+
+@pytest.mark.parametrize("out", ["film.gif", "film.mp4", "film.png"])
+def test_a_word_turns_into_another(here, glyphnb, refused, out):
+    words = ["morph", "سلام", "--into", "قلب", "--out", out, "--zoom", 2, "--strip", "strip.png"]
+    done = glyphnb(*words, "--seconds", 2, "--path", "transport")
+    assert done.status == 0 and "سلام قلب" in done.out
+    assert 1.8 < float(re.search(r"([\d.]+) s$", done.out.strip())[1]) < 2.2
+    strip = 255 - np.asarray(Image.open("strip.png"))[..., 0]
+    rows, gap = strip.shape[0] // 13, 4
+    first, last = strip[: 128 - gap], strip[-128:]
+    for row, word in ((first, "سلام"), (last, "قلب")):  # a gap of paper between two letters
+        ink = np.flatnonzero(row.max(axis=0) > 127)
+        assert (np.diff(ink) > 6).sum() == len(word) - 1
+    assert rows == 128 + gap - 1 and strip.shape[1] > strip.shape[0] / 13
+    if out == "film.gif":
+        with Image.open(out) as film:
+            assert film.size == (strip.shape[1], 128)
+    if out == "film.mp4":
+        assert count_frames_and_secs(out)[0] == int(re.search(r"(\d+) frames", done.out)[1])
+
+
+def test_words_follow_words(here, glyphnb):
+    words = ["سلام", "--into", "قلب", "--into", "ملك", "--loop", "round", "--steps", 6, "--hold", 2]
+    done = glyphnb("morph", *words, "--zoom", 1)
+    assert f"سلام قلب ملك, {3 * (5 + 1)} frames" in done.out

@@ -16,12 +16,11 @@ from moviepy import VideoFileClip
 from PIL import Image
 
 from glyphnb.latent.animation import (
+    _enlarge,
     check_film,
-    film_word,
     loop_frames,
     save_animation,
     save_strip,
-    steps_for,
     to_clip,
 )
 from glyphnb.letters.glyphs import GlyphnbError
@@ -117,7 +116,7 @@ class TestFilesOfStills:
     def test_colours_and_levels_are_exact(self, tmp_path, ending):
         ramp = np.linspace(0, 255, 64).astype(np.uint8).reshape(1, 8, 8)
         frames = np.concatenate([ramp, 255 - ramp])
-        options = {"zoom": 3, "ink": "#1b3a6b", "paper": "#fff8e7", "levels": 4}
+        options = {"zoom": 3, "ink": "#1b3a6b", "paper": "#fff8e7", "levels": 4, "pixels": True}
         path = save_animation(frames, tmp_path / f"film{ending}", **options)
         (first, _), _ = timeline(path)
         assert first.shape == (24, 24, 3)
@@ -125,13 +124,13 @@ class TestFilesOfStills:
         assert {tuple(c) for c in first.reshape(-1, 3).tolist()} == palette
         assert tuple(first[0, 0]) == (255, 248, 231) and tuple(first[-1, -1]) == (27, 58, 107)
 
-    def test_soft_edges_have_tones_between_and_square_ones_have_not(self, tmp_path):
+    def test_pixels_are_squares_if_wanted(self, tmp_path):
         frames = np.zeros((2, 4, 4), np.uint8)
         frames[0, 1:3, 1:3] = frames[1, :2, :2] = 255
-        for smooth, more in ((False, False), (True, True)):
-            path = save_animation(frames, tmp_path / "f.apng", zoom=4, smooth=smooth)
+        for pixels in (True, False):
+            path = save_animation(frames, tmp_path / "f.apng", zoom=4, pixels=pixels)
             (first, _), *_ = timeline(path)
-            assert (len(np.unique(first)) > 2) == more
+            assert (len(np.unique(first)) == 2) == pixels
 
     @pytest.mark.parametrize("ending, once", [(".gif", None), (".apng", 1)])
     def test_it_plays_for_ever_or_once(self, tmp_path, ending, once):
@@ -142,7 +141,7 @@ class TestFilesOfStills:
                 assert film.info.get("loop") == loop
 
     def test_a_rest_too_long_for_the_format_is_one_line(self, tmp_path):
-        frames = np.repeat(np.array([0, 9], np.uint8), 80)[:, None, None]
+        frames = np.repeat(np.array([0, 255], np.uint8), 80)[:, None, None]
         with pytest.raises(GlyphnbError, match="rest"):
             save_animation(frames, tmp_path / "f.apng", fps=1)
         assert not list(tmp_path.iterdir())
@@ -297,17 +296,45 @@ class TestAllFiles:
                 save_animation(frames, tmp_path / "locked" / "f.gif")
 
 
-@pytest.mark.parametrize("loop", ["back", "round", "once"])
-@pytest.mark.parametrize("seconds, n_letters", [(8.5, 2), (3, 5), (20, 4)])
-def test_a_film_is_as_long_as_it_should_be(shipped, letters, loop, seconds, n_letters):
-    steps = steps_for(seconds, n_letters, 25, loop)
-    word = letters.letters[:n_letters].tolist()
-    film = film_word(word, letters, shipped, steps, loop=loop)
-    segments = (n_letters - (loop != "round")) * (2 if loop == "back" else 1)
-    assert abs(len(film.frames) / 25 - seconds) <= (1.2 * segments + n_letters) / 25
+@pytest.mark.parametrize("zoom", [1, 2, 8])
+def test_zoom_redraws_outlines_where_they_are(tmp_path, zoom):
+    "Discs with centres and radii between the pixels: the true picture at this size is known."
+    y, x = np.mgrid[:32, :32]
+    found = []
+    for middle, radius in ((15.3, 9.4), (16.1, 4.7)):
+        disc = np.clip(radius + 0.5 - np.hypot(y - middle, x - middle), 0, 1)
+        found.append(np.rint(255 * disc).astype(np.uint8))
+    path = save_strip(np.stack(found), tmp_path / "strip.png", zoom=zoom)
+    drawn = 1 - np.asarray(Image.open(path))[..., 0] / 255
+    if zoom == 1:
+        np.testing.assert_allclose(drawn[:, :32], found[0] / 255)
+    fine = (np.arange(32 * zoom) + 0.5) / zoom - 0.5
+    for k, (middle, radius) in enumerate(((15.3, 9.4), (16.1, 4.7))):
+        part = drawn[:, k * 34 * zoom :][:, : 32 * zoom]
+        distance = zoom * (radius - np.hypot(fine[:, None] - middle, fine - middle))
+        clear = np.abs(distance) > 1 + 0.1 * zoom  # pixels of the screen
+        np.testing.assert_array_equal(part[clear] > 0.5, distance[clear] > 0)
+        assert np.isin(part[clear], (0, 1)).all()  # the edge is as narrow as it was
+        assert part.sum() / zoom**2 == pytest.approx(np.pi * radius**2, rel=0.03)
 
 
-def test_two_letters_take_ninety_steps():
-    assert steps_for(8.48, 2) == 90
-    with pytest.raises(GlyphnbError, match="seconds"):
-        steps_for(0, 2)
+def test_letters_keep_their_ink_at_any_zoom(letters):
+    from glyphnb.letters.typefaces import render_glyphs
+
+    for glyphs in (
+        letters,
+        render_glyphs("latin-lower", "Computer Modern", 64),
+    ):  # it has hairlines
+        large = _enlarge(glyphs.ink, 4, pixels=False)
+        kept = large.sum(axis=(1, 2)) / 16 / glyphs.ink.sum(axis=(1, 2))
+        assert np.abs(kept - 1).max() < 0.06
+
+
+def test_wide_frames_stand_below_one_another(tmp_path):
+    frames = pictures(3, 3, 5, 20)
+    for right_to_left in (False, True):
+        path = save_strip(frames, tmp_path / "strip.png", right_to_left=right_to_left)
+        strip = 255 - np.asarray(Image.open(path))[..., 0]
+        np.testing.assert_array_equal(
+            strip, np.concatenate(np.pad(frames, ((0, 0), (0, 2), (0, 0))))[:-2]
+        )
