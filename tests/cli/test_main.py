@@ -11,7 +11,7 @@ from fastcore.docments import docments
 
 from glyphnb.cli import image_folders
 from glyphnb.cli.films import morph
-from glyphnb.cli.image_folders import compress, decompress, denoise, reduce, tint
+from glyphnb.cli.image_folders import colorize, compress, decompress, denoise, reduce, tint
 from glyphnb.cli.main import main
 from glyphnb.cli.models import demo, doctor
 from glyphnb.cli.own_letters import complete, letters, scan
@@ -19,7 +19,7 @@ from glyphnb.cli.own_models import grid, reconstruct, sample, train
 
 COMMANDS = [
     demo, scan, letters, train, sample, grid, reconstruct, morph, doctor, complete, denoise,
-    compress, decompress, reduce, tint,
+    compress, decompress, reduce, tint, colorize,
 ]  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_a_warning_of_ours_is_one_line_and_others_look_as_always(here, glyphnb, 
     monkeypatch.setattr("glyphnb.letters.folders.read_greys", warn)
     monkeypatch.setattr(image_folders, "write_greys", lambda *_: None)
     with pytest.warns(RuntimeWarning, match="an old friend"):
-        done = glyphnb("tint", "x")
+        done = glyphnb("denoise", "x")
     assert done.err == "glyphnb: look at this\n"
 
 

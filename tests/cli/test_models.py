@@ -29,7 +29,7 @@ def test_the_demo_writes_what_it_promises(demo):
     folders = ("originals", "converted", "augmented/train", "augmented/fresh")
     counts = [len(list((demo.out / name).glob("*.png"))) for name in folders]
     assert counts == [10, 10, 108, 12]
-    paper, ink = (load_image(demo.out / name / "original_3.png") for name in folders[:2])
+    paper, ink = (load_image(demo.out / name / "d.png") for name in folders[:2])
     assert paper.shape == (1000, 1000) and (paper == 255 - ink).all() and np.median(paper) == 255
     assert load_image(demo.out / "augmented/train/train_00000.png").shape == (64, 64)
     for name in ("autoencoder", "denoiser", "vae"):

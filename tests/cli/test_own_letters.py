@@ -92,6 +92,12 @@ class TestLetters:
         assert again.status == 0 and len(load_data("drawn")) == 8
         refused([*words, "--font", "all"], "has no glyph for а б в г")
 
+    def test_files_are_named_by_their_letters(self, here, glyphnb):
+        assert glyphnb("letters", "--letters", "Aaك/", "--size", 40, "--out", "drawn").status == 0
+        names = {path.name for path in Path("drawn").glob("*.png")}
+        assert names == {"A.png", "a_.png", "ك.png", "U+002F.png"}
+        assert load_data("drawn").letters.tolist() == ["A", "a", "ك", "/"]
+
     def test_a_folder_of_them_goes_into_every_command(self, here, glyphnb, monkeypatch):
         words = ["letters", "--letters", "ABX", "--size", 320, "--out", "drawn"]
         assert glyphnb(*words).status == 0
@@ -102,8 +108,8 @@ class TestLetters:
         ]
         assert glyphnb("tint", "drawn", "--out", "one").status == 0
         monkeypatch.chdir("/")
-        assert glyphnb("tint", here / "drawn/original_0.png", "--out", here / "two").status == 0
-        one, two = (Image.open(here / out / "original_0.png").tobytes() for out in ("one", "two"))
+        assert glyphnb("tint", here / "drawn/A.png", "--out", here / "two").status == 0
+        one, two = (Image.open(here / out / "A.png").tobytes() for out in ("one", "two"))
         assert one == two  # its hues are those of the letter A
 
 

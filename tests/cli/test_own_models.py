@@ -1,13 +1,17 @@
 """cli.own_models: a VAE of one's own letters by command, and what it draws."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from glyphnb import ConditionalVAE, open_model, render_glyphs
+from glyphnb import ConditionalVAE, GlyphnbError, open_model, render_glyphs
+from glyphnb.autoencoders.colour import hue_error
 from glyphnb.cli.models import images_of
-from glyphnb.cli.own_models import names_or_number
+from glyphnb.cli.own_models import names_or_number, own_letters
 from glyphnb.letters.files import save_glyphs
+from glyphnb.letters.folders import load_image
 
 QUICK = ["--samples", 100, "--epochs", 2, "--arch", "dense", "--size", 32]
 
@@ -126,3 +130,57 @@ def test_names_or_a_number():
     glyphs = render_glyphs("abc3", size=32)
     for text, found in ((None, 0), ("2", 2), ("a,b", ["a", "b"]), ("ab", ["a", "b"]), ("3", ["3"])):
         assert names_or_number(text, glyphs) == found
+    by_two = render_glyphs("ab", ["STIX", "DejaVu Sans", "DejaVu Sans Bold"], size=32)
+    for text in ("STIX", "DejaVu Sans", "DejaVu Sans Bold, STIX"):
+        assert names_or_number(text, by_two) == text.split(", ")
+    with pytest.raises(GlyphnbError, match="got anna; there are a b, drawn by DejaVu Sans,"):
+        names_or_number("anna", by_two)
+
+
+def test_a_hand_and_a_tree_of_folders(here, glyphnb, refused):
+    for letter in "ab":
+        for hand, face in (("anna", "DejaVu Sans"), ("ben", "STIX")):
+            place = here / "tree" / f"{letter}x" / hand
+            place.mkdir(parents=True)
+            Image.fromarray(255 - render_glyphs(letter, face, 40).ink[0]).save(place / "07.png")
+    refused(["train", "--images", "tree"], "which part of ax/anna/07 is the letter.* --label")
+    words = ["train", "--images", "tree", "--label", "top", "--hold-out", "ben", "--out", "m.keras"]
+    assert "Loss on unseen" in glyphnb(*words, *QUICK).out
+    known = open_model("m.keras").letters
+    assert known.letters.tolist() == ["ax", "bx"] and set(known.faces) == {"anna"}
+
+
+def test_colours_are_learned_drawn_and_lent(here, glyphnb, refused):
+    assert glyphnb("letters", "--letters", "ILO", "--size", 60, "--out", "black").status == 0
+    assert glyphnb("tint", "black", "--style", "two-tone", "--out", "coloured").status == 0
+    words = ["train", "--images", "coloured", "--samples", 100, "--size", 16, "--arch", "dense"]
+    done = glyphnb(*words, "--epochs", 40, "--out", "m.keras")
+    assert done.status == 0 and "--grey leaves this out" in done.out
+    model = open_model("m.keras")
+    assert model.shape == (16, 16, 3) and model.letters.ink.shape == (3, 16, 16, 3)
+    assert glyphnb("reconstruct", "m.keras").status == 0
+    image = load_image("reconstructions.png", colour=True).astype(int)
+    for drawing in np.split(image[np.r_[:16, 18:34]], 2):  # images, and reconstructions
+        for left in (0, 18, 36):
+            glyph = drawing[:, left : left + 16].reshape(-1, 3)
+            assert np.ptp(glyph[glyph.sum(axis=1).argmin()]) > 60  # in strong colours
+    assert glyphnb("sample", "m.keras").status == 0
+    assert load_image("samples.png", colour=True).std(axis=-1).max() > 60
+    assert own_letters(Path("coloured"), None, None, "ink", 16).ink.ndim == 3  # as --grey does it
+    words += ["--latent-dim", 8, "--epochs", 40, "--colorize", "--out", "painter.keras"]
+    done = glyphnb(*words)
+    assert done.status == 0 and int(done.out.split("off by ")[1].split()[0]) < 30
+    save_glyphs(render_glyphs("ILOX", size=60), "more", stem=None)
+    done = glyphnb("colorize", "painter.keras", "more", "--out", "painted")
+    assert done.status == 0 and "only guessed: X" in done.out
+    for letter in "ILO":
+        drawn, true = (
+            255.0 - load_image(f"{place}/{letter}.png", colour=True)
+            for place in ("painted", "coloured")
+        )
+        ink = true.max(axis=-1, keepdims=True)[None]
+        assert hue_error(true[None], drawn[None], ink) < 40
+    refused(["colorize", "m.keras", "more", "--out", "p"], "m.keras: .*trained to colour")
+    refused(["train", "--images", "black", "--colorize"], "--colorize need coloured --images")
+    refused(["train", "--images", "black", "--colour"], "need coloured --images")
+    refused(["train", "--images", "coloured", "--colour", "--grey"], "--grey")
