@@ -4,7 +4,15 @@ import numpy as np
 from PIL import Image
 
 from glyphnb.latent.complete import iou
-from glyphnb.latent.outlines import align_faces, fill_outline, fit_letters, restyle, signed_distance
+from glyphnb.latent.outlines import (
+    align_faces,
+    fill_outline,
+    fit_letters,
+    pen_distance,
+    pen_width,
+    restyle,
+    signed_distance,
+)
 from glyphnb.letters.glyphs import GlyphSet
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
@@ -52,3 +60,16 @@ def test_invented_faces_repeat(digits):
     one, two, other = (restyle(faces, 2, seed).distances for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, two)
     assert abs(one - other)[1:].max() > 0.1
+
+
+def test_a_pen_of_the_same_width_draws_the_letter_again():
+    y, x = np.mgrid[:120, :120]
+    ring = abs(np.hypot(x - 60, y - 60) - 40) < 4.5  # nine pixels wide
+    ink = np.where(ring | ((abs(x - 60) < 4.5) & (abs(y - 60) < 40)), 255, 0).astype(np.uint8)
+    width = pen_width(signed_distance(ink)[None])
+    assert abs(width - 9) <= 1
+    again = fill_outline(pen_distance(ink) - width / 2)
+    assert iou(ink[None] / 255, again[None])[0] > 0.85
+    bold = fill_outline(signed_distance(ink) - 3)
+    moved = pen_distance((255 * bold).astype(np.uint8)) - pen_distance(ink)
+    assert np.median(abs(moved)) < 1  # the weight is no part of it
