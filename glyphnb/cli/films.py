@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from .commands import documented, quiet_keras
+from .own_letters import Label
 from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/6_cli/64_films.ipynb #morph
@@ -38,6 +39,7 @@ def morph(
     levels: int | None = None,  # Tones of a GIF (16 by default) or of an APNG (256)
     model: Path | None = None,  # .keras file of your own (the shipped model by default)
     images: Path | None = None,  # Its letters: a folder with one image per letter
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     font: str | None = None,  # Its letters: a TTF or OTF file, or a bundled face
     letters: str | None = None,  # Which letters of that font, as in glyphnb demo
 ):
@@ -49,7 +51,7 @@ def morph(
     check_film(out, fps, zoom, ink, paper, levels)  # before anything takes time
     for file in (out, strip):
         check_replaceable(file, ".png" if file is strip else "")
-    opened, known = model_and_letters(model, images, font, letters)
+    opened, known = model_and_letters(model, images, font, letters, label)
     if steps is None:
         count = 1 + len(into) if into else len(spell(words, known.letters.tolist()))
         steps = steps_for(max(8.5, count) if seconds is None else seconds, count, fps, loop, hold)
@@ -73,6 +75,7 @@ def model_and_letters(
     images: Path | None,  # Folder of its letters
     font: str | None,  # Or their typeface
     letters: str | None,  # And which letters of it
+    label: str = "auto",  # As in `label_files`
 ):  # The model, and a `GlyphSet` of the letters that it has learned
     "Open a model, and find the letters that it has learned: those that are named, or those in its file."
     from glyphnb.letters.folders import load_data
@@ -91,12 +94,15 @@ def model_and_letters(
     quiet_keras()
     opened = open_model(model)
     size = opened.shape[0]
-    if opened.shape != (size, size, 1) or opened.conditional:
+    channels = opened.shape[2]
+    if opened.shape != (size, size, channels) or channels not in (1, 3) or opened.conditional:
         kind = "with labels" if opened.conditional else f"of images {opened.shape}"
-        raise GlyphnbError(f"{model}: expected a model of square grey images, found one {kind}")
+        raise GlyphnbError(f"{model}: expected a model of square images, found one {kind}")
     if images:
-        return opened, load_data(images, size)
+        return opened, load_data(images, size, label=label, colour=channels == 3)
     if font or letters:
+        if channels == 3:
+            raise GlyphnbError(f"{model} draws coloured letters: name a folder of them, `images`")
         face = font or "DejaVu Sans"
         return opened, render_glyphs(letters or first_set(face), face, size)
     if opened.letters is None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageColor
+from PIL import Image, ImageColor, ImageFilter
 
 from .morph import generate_morph_images
 from ..letters.files import MARK, png_mark, replacing, save_png
@@ -53,10 +53,34 @@ def _palette(ink: str, paper: str) -> np.ndarray:
     return np.rint((1 - share) * ends[0] + share * np.array(ends[1])).astype(np.uint8)
 
 
+def _in_colour(frames: np.ndarray, ink: str, paper: str) -> np.ndarray:
+    "Colours of frames, `(n, height, width, 3)` uint8; coloured ink keeps its own."
+    palette = _palette(ink, paper)
+    if frames.ndim == 3:
+        return palette[frames]
+    if ImageColor.getrgb(ink)[:3] != (0, 0, 0):
+        raise GlyphnbError(f"`ink` is for letters of one tone, and these are coloured; got {ink!r}")
+    light = (255 - frames).astype("float32") / 255
+    return np.rint(palette[0] * light).astype(np.uint8)
+
+
+def _redraw_colours(frame: np.ndarray, zoom: int) -> np.ndarray:
+    "The same for one frame of coloured ink: hues are interpolated, the amount of ink is redrawn."
+    image, size = Image.fromarray(frame), (frame.shape[1] * zoom, frame.shape[0] * zoom)
+    smooth = np.asarray(image.resize(size, Image.Resampling.BICUBIC), "float32")
+    around = Image.fromarray(frame.max(axis=-1)).filter(ImageFilter.MaxFilter(3))
+    full = np.asarray(around.resize(size, Image.Resampling.BICUBIC), "float32")[..., None]
+    most = smooth.max(axis=-1, keepdims=True)
+    share = np.clip(0.5 + zoom * (most / np.maximum(full, 1) - 0.5), 0, 1)
+    return np.rint(smooth / np.maximum(most, 1) * share * full).astype(np.uint8)
+
+
 def _enlarge(frames: np.ndarray, zoom: int, pixels: bool) -> np.ndarray:
     "Redraw ink at a multiple of its size, with edges as wide as they are; or make its pixels squares."
     if pixels or zoom == 1:
         return frames.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    if frames.ndim == 4:
+        return np.stack([_redraw_colours(frame, zoom) for frame in frames])
     size, large = (frames.shape[2] * zoom, frames.shape[1] * zoom), []
     for frame in frames.astype("float32"):
         smooth = Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)
@@ -66,7 +90,7 @@ def _enlarge(frames: np.ndarray, zoom: int, pixels: bool) -> np.ndarray:
 
 # %% ../../nbs/4_latent/44_animation.ipynb #clip
 def to_clip(
-    frames: np.ndarray,  # `(n, height, width)` uint8 ink
+    frames: np.ndarray,  # `(n, height, width)` uint8 ink, or `(n, height, width, 3)` of coloured ink
     fps: float = 25,  # Frames a second
     ink: str = "black",  # Colour of 255: a name, or "#1b3a6b"
     paper: str = "white",  # Colour of 0
@@ -74,7 +98,7 @@ def to_clip(
     "Make a MoviePy clip of frames. Raises `GlyphnbError` for an invalid colour."
     from moviepy import VideoClip  # takes longer to import than a GIF to make
 
-    coloured = _palette(ink, paper)[frames]
+    coloured = _in_colour(np.asarray(frames), ink, paper)
 
     def frame_at(t):
         return coloured[min(round(t * fps), len(coloured) - 1)]
@@ -155,20 +179,46 @@ def check_film(
 
 def _check_frames(frames) -> np.ndarray:
     frames = np.asarray(frames)
-    if frames.ndim != 3 or len(frames) < 2 or frames.dtype != np.uint8:
+    inked = frames.ndim == 3 or frames.shape[3:] == (3,)
+    if not inked or len(frames) < 2 or frames.dtype != np.uint8:
         found = f"{frames.shape} {frames.dtype}"
         raise GlyphnbError(f"`frames` must be (n, height, width) uint8 with n >= 2, got {found}")
     return frames
 
 
-def _write_pillow(frames, path, fps, palette, levels, repeat):
-    "Write a GIF or an APNG, each picture as numbers of a palette."
-    numbers = np.rint(frames / 255 * (levels - 1)).astype(np.uint8)
-    colours = palette[np.rint(np.linspace(0, 255, levels)).astype(int)].tobytes()
-    images = [Image.fromarray(picture) for picture in numbers]
-    for image in images:
-        image.putpalette(colours)
+def _few_colours(frames: np.ndarray, paper: np.ndarray, levels: int) -> list[Image.Image]:
+    "Frames in red, green and blue as pictures of one palette, whose first colour is that of the paper."
+    some = np.concatenate(frames[:: -(-len(frames) // 20)])
+    found = Image.fromarray(some).quantize(max(levels - 1, 1), dither=Image.Dither.NONE)
+    palette = Image.new("P", (1, 1))
+    chosen = (found.getpalette() or [])[: 3 * (levels - 1)]
+    palette.putpalette([*paper.tolist(), *chosen])
+    images = []
+    for frame in frames:
+        few = Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
+        blank = abs(frame.astype(int) - paper).max(axis=-1) < 12
+        images.append(Image.fromarray(np.where(blank, np.uint8(0), np.asarray(few))))
+        images[-1].putpalette(few.getpalette() or [])
+    return images
+
+
+def _write_pillow(frames, path, fps, ink, paper, levels, repeat):
+    "Write a GIF or an APNG, each picture as numbers of a palette; coloured ink in an APNG as it is."
     is_gif = path.suffix.lower() == ".gif"
+    if frames.ndim == 4:
+        coloured = _in_colour(frames, ink, paper)
+        few = is_gif or levels is not None
+        images = [Image.fromarray(frame) for frame in coloured]
+        if few:
+            images = _few_colours(coloured, _palette(ink, paper)[0], levels or 256)
+    else:
+        levels = levels or (16 if is_gif else 256)
+        numbers = np.rint(frames / 255 * (levels - 1)).astype(np.uint8)
+        palette = _palette(ink, paper)
+        colours = palette[np.rint(np.linspace(0, 255, levels)).astype(int)].tobytes()
+        images = [Image.fromarray(picture) for picture in numbers]
+        for image in images:
+            image.putpalette(colours)
     kind = (
         {"format": "GIF", "comment": MARK} if is_gif else {"format": "PNG", "pnginfo": png_mark()}
     )
@@ -195,8 +245,9 @@ def _write_video(frames, path, fps, ink, paper):
     from imageio_ffmpeg import count_frames_and_secs
 
     codec, options = _CODECS[path.suffix.lower()]
-    _, height, width = frames.shape
-    even = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2)))
+    _, height, width = frames.shape[:3]
+    odd = [(0, 0), (0, height % 2), (0, width % 2), (0, 0)]
+    even = np.pad(frames, odd[: frames.ndim])
     to_clip(even, fps, ink, paper).write_videofile(
         str(path),
         codec=codec,
@@ -213,14 +264,15 @@ def _write_video(frames, path, fps, ink, paper):
 
 # %% ../../nbs/4_latent/44_animation.ipynb #save-animation
 def save_animation(
-    frames: np.ndarray,  # `(n, height, width)` uint8 ink
+    frames: np.ndarray,  # `(n, height, width)` uint8 ink, or `(n, height, width, 3)` of coloured ink
     out: str | Path,  # File ending in `.gif`, `.apng`, `.mp4`, `.webm`, or `.png` for a strip
     fps: float = 25,  # Frames a second, from 1 to 50 in a GIF and to 120 elsewhere
     zoom: int = 4,  # Screen pixels per pixel
     ink: str = "black",  # Colour of 255: a name, or "#1b3a6b"
     paper: str = "white",  # Colour of 0
     pixels: bool = False,  # Show pixels as squares instead of outlines
-    levels: int | None = None,  # Tones from paper to ink in a GIF (16) or an APNG (256)
+    levels: int
+    | None = None,  # Tones in a GIF (16, coloured 256) or in an APNG (256, coloured all)
     repeat: bool = True,  # Play for ever (GIF, APNG; in a video the player decides)
 ) -> Path:  # `out`
     """Write frames as a film, dark on light; the same frames give the same bytes.
@@ -234,17 +286,17 @@ def save_animation(
     if kind == ".png":
         chosen = np.linspace(0, len(frames) - 1, min(12, len(frames))).round().astype(int)
         return save_strip(frames[chosen], out, zoom, ink, paper, pixels)
-    large, tones = _enlarge(frames, zoom, pixels), levels or (16 if kind == ".gif" else 256)
+    large = _enlarge(frames, zoom, pixels)
     with replacing(out) as staged:
         if kind in _CODECS:
             _write_video(large, staged, fps, ink, paper)
         else:
-            _write_pillow(large, staged, fps, _palette(ink, paper), tones, repeat)
+            _write_pillow(large, staged, fps, ink, paper, levels, repeat)
     return out
 
 
 def save_strip(
-    frames: np.ndarray,  # `(n, height, width)` uint8 ink, n at least 2
+    frames: np.ndarray,  # `(n, height, width)` uint8 ink, n at least 2; or with 3 channels
     out: str | Path,  # PNG file
     zoom: int = 1,  # Screen pixels per pixel
     ink: str = "black",  # Colour of 255: a name, or "#1b3a6b"
@@ -261,7 +313,9 @@ def save_strip(
     if out.suffix.lower() != ".png":
         raise GlyphnbError(f"`out` must end in .png, got {out.name}")
     check_film(out, zoom=zoom)
-    palette, large = _palette(ink, paper), _enlarge(frames, zoom, pixels)
+    large = _enlarge(frames, zoom, pixels)
     n_cols = 1 if large.shape[2] > large.shape[1] else len(large)
     in_order = large[::-1] if right_to_left and n_cols > 1 else large
-    return save_png(Image.fromarray(palette[tile_images(in_order, n_cols, gap=2 * zoom)]), out)
+    sheet = tile_images(in_order, n_cols, gap=2 * zoom)
+    sheet = sheet if sheet.ndim == 2 else 255 - sheet  # the ink of its colours
+    return save_png(Image.fromarray(_in_colour(sheet[None], ink, paper)[0]), out)

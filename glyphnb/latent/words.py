@@ -86,6 +86,8 @@ def _letters_to_frames(
         return to_uint8(model.decode(codes)), at
     if n_steps < 2:
         raise GlyphnbError(f"`n_steps` must be at least 2, got {n_steps}")
+    if np.ndim(ink) == 4:
+        raise GlyphnbError("`path` transport moves ink of one tone, got coloured letters")
     time = np.linspace(0, 1, n_steps)
     time = time if ease is None else ease(time)
     parts = [transport(one, two, time) for one, two in pairwise([*ink, ink[0]] if closed else ink)]
@@ -188,9 +190,8 @@ def _layout(names: list[str], drawn: dict, gap: int) -> tuple[np.ndarray, int]:
     left, pen = np.zeros(len(names)), 0
     order = range(len(names))
     for i in reversed(order) if _right_to_left(names) else order:
-        columns = np.flatnonzero(
-            drawn[names[i]].reshape(len(drawn[names[i]]), -1).max(axis=0) > 127
-        )
+        ink = drawn[names[i]] if drawn[names[i]].ndim == 2 else drawn[names[i]].max(axis=-1)
+        columns = np.flatnonzero(ink.max(axis=0) > 127)
         first, last = (columns[0], columns[-1]) if len(columns) else (0, 0)
         left[i] = pen - first
         pen += last + 1 - first + gap
@@ -242,7 +243,7 @@ def morph_words(
             lefts.append(left + (width - own) / 2)
         one, two = (np.stack([drawn[name] for name in word]) / 255 for word in names)
         pairs = pair_letters(((one[:, None] - two) ** 2).reshape(len(one), len(two), -1).sum(-1))
-        sheet = np.zeros((n_steps, known.ink.shape[1], width), np.uint8)
+        sheet = np.zeros((n_steps, known.ink.shape[1], width, *known.ink.shape[3:]), np.uint8)
         for i, j in pairs:
             pair = names[0][i], names[1][j]
             if pair not in morphs:

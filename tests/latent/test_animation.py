@@ -266,7 +266,7 @@ class TestAllFiles:
             ({"levels": 257}, "levels"),
             ({"frames": np.zeros((1, 4, 4), np.uint8)}, "frames"),
             ({"frames": np.zeros((3, 4, 4))}, "frames"),
-            ({"frames": np.zeros((3, 4, 4, 3), np.uint8)}, "frames"),
+            ({"frames": np.zeros((3, 4, 4, 2), np.uint8)}, "frames"),
         ],
     )
     def test_what_cannot_be_done_is_refused_and_leaves_nothing(self, tmp_path, wrong, named):
@@ -338,3 +338,47 @@ def test_wide_frames_stand_below_one_another(tmp_path):
         np.testing.assert_array_equal(
             strip, np.concatenate(np.pad(frames, ((0, 0), (0, 2), (0, 0))))[:-2]
         )
+
+
+def opened(path, frame=0):
+    with Image.open(path) as image:
+        image.seek(frame)
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_coloured_letters_keep_their_colours(tmp_path, ending):
+    frames = np.zeros((3, 16, 16, 3), np.uint8)
+    frames[0, 4:12, 2:8, 0] = 255  # takes red away: cyan
+    frames[:, 4:12, 8:14, 1:] = 200  # red
+    out = save_animation(frames, tmp_path / f"film{ending}", zoom=2)
+    if ending in (".mp4", ".webm"):
+        assert count_frames_and_secs(str(out))[0] == 3
+        with VideoFileClip(str(out)) as clip:
+            first = clip.get_frame(0).astype(int)
+    else:
+        first = opened(out)
+    tolerance = 60 if ending in (".mp4", ".webm") else 12  # video has half of the colours
+    for place, colour in (
+        ((1, 1), [255] * 3),
+        ((16, 10), [0, 255, 255]),
+        ((16, 22), [255, 55, 55]),
+    ):
+        assert abs(first[place] - colour).max() <= tolerance, (place, first[place])
+    if ending == ".gif":
+        assert (opened(out, 1)[:4] == 255).all()  # two frames are equal, and Pillow merges them
+
+
+def test_colours_on_paper_and_larger():
+    frames = np.zeros((2, 8, 8, 3), np.uint8)
+    frames[:, 2:6, 2:6, 0] = 255
+    clip = to_clip(frames, paper="#80ff40")
+    assert clip.get_frame(0)[0, 0].tolist() == [128, 255, 64]
+    assert clip.get_frame(0)[3, 3].tolist() == [0, 255, 64]
+    with pytest.raises(GlyphnbError, match="these are coloured; got 'red'"):
+        to_clip(frames, ink="red")
+    grey = frames[..., 0]
+    large, flat = (_enlarge(f, 4, pixels=False) for f in (frames, grey))
+    assert not large[..., 1:].any()  # a pure ink stays pure
+    assert abs(large[..., 0].astype(int) - flat).mean() < 8  # its outline is that of grey ink
+    assert np.array_equal(_enlarge(frames, 3, pixels=True)[:, ::3, ::3], frames)

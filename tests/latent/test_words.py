@@ -16,7 +16,7 @@ from glyphnb.latent.words import (
     spell,
     steps_for,
 )
-from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.letters.glyphs import GlyphnbError, GlyphSet
 from glyphnb.vae.pretrained import NumpyVAE
 
 
@@ -155,3 +155,27 @@ def test_transport_needs_no_model(letters):
         assert np.abs(frame / 255 - ink).mean() < 0.15 * ink.mean()
     with pytest.raises(GlyphnbError, match="n_steps"):
         film_word("بل", letters, None, 1, "transport")
+
+
+def test_coloured_letters_turn_into_one_another(shipped):
+    class Coloured(Plain):
+        latent_dim = 3 * 4096
+
+        def decode(self, codes):
+            return np.asarray(codes).reshape(-1, 64, 64, 3)
+
+    grey = shipped.letters[:3]
+    ink = np.stack([grey.ink, grey.ink // 2, 0 * grey.ink], axis=-1)
+    known = GlyphSet(ink, list("abc"), grey.faces)
+    film = film_word("ab", known, Coloured(), 5, loop="once", hold=1)
+    assert film.frames.shape == (5, 64, 64, 3)
+    assert np.array_equal(film.frames[0], ink[0]) and not film.frames[..., 2].any()
+    words = morph_words(["ab", "c"], known, Coloured(), 5, loop="once", hold=1)
+    plain = morph_words(
+        ["ab", "c"], GlyphSet(grey.ink, list("abc"), grey.faces), Plain(), 5, hold=1
+    )
+    assert words.frames.shape[1:] == (*plain.frames.shape[1:], 3)
+    off = words.frames[..., 0].astype(int) - plain.frames[: len(words.frames)]
+    assert abs(off).mean() < 1
+    with pytest.raises(GlyphnbError, match="transport moves ink of one tone"):
+        film_word("ab", known, Coloured(), 5, "transport")
