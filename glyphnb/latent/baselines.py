@@ -124,7 +124,7 @@ def transport(
     image_1: np.ndarray,  # `(height, width)`, with or without a channel: uint8 ink, or floats in [0, 1]
     image_2: np.ndarray,  # The same
     t: np.ndarray,  # `(n,)` positions, from 0 to 1
-    blur: float = 1.2,  # Half-way, standard deviation in pixels; 0.4 of it at both ends
+    blur: float = 1.5,  # Half-way, standard deviation in 64ths of the height; less at both ends
 ) -> np.ndarray:  # `(n, height, width, 1)` images in [0, 1]
     """Move the ink of one image to the other by optimal transport, and draw its outline.
 
@@ -143,8 +143,8 @@ def transport(
     for place in np.asarray(t):
         y, x = ((1 - place) * spots[0][start] + place * spots[1][end]).T
         ink = np.histogram2d(y, x, bins=cells, weights=plan[start, end])[0]
-        spread = blur * (0.4 + 0.6 * np.sqrt(4 * place * (1 - place)))
-        ink = gaussian_filter(ink, spread * _FINE)
+        spread = blur * len(ends[0]) / 64 * (0.4 + 0.6 * np.sqrt(4 * place * (1 - place)))
+        ink = gaussian_filter(ink, _FINE * max(spread, 0.5))  # pixels must not show
         share = ((1 - place) * ends[0].sum() + place * ends[1].sum()) / ends[0].size
         slope = np.hypot(*np.gradient(ink))
         frames.append(_fill((np.quantile(ink, 1 - share) - ink) / np.maximum(slope, 1e-12)))
