@@ -40,7 +40,7 @@ from glyphnb.letters.glyphs import (
 )
 from .typefaces import sha256
 
-# %% ../../nbs/1_letters/13_folders.ipynb #grey
+# %% ../../nbs/1_letters/13_folders.ipynb #load-image
 def _flat(image: Image.Image, colour: bool) -> Image.Image:
     "Reduce an image of any mode to 8-bit grey, or to 8-bit red, green and blue."
     mode = "RGB" if colour else "L"
@@ -60,7 +60,7 @@ def _flat(image: Image.Image, colour: bool) -> Image.Image:
     sheet.paste(rgba.convert("RGB").convert(mode) if colour else grey, mask=alpha)
     return sheet
 
-# %% ../../nbs/1_letters/13_folders.ipynb #load-image
+
 def load_image(
     file_path: str | Path,  # PNG, JPEG, TIFF, WebP, GIF (first frame), …
     colour: bool = False,  # Keep red, green and blue
@@ -126,7 +126,7 @@ def as_on_black(
     low, high = ink.min(axis=-1, keepdims=True), ink.max(axis=-1, keepdims=True)
     return low + (high - ink)
 
-# %% ../../nbs/1_letters/13_folders.ipynb #recorded
+# %% ../../nbs/1_letters/13_folders.ipynb #list-images
 def _text(name: str) -> str:
     "A name as text: composed, and with the bytes written out that are not UTF-8."
     clean = re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 255:02x}", name)
@@ -168,7 +168,7 @@ def _labels_of(folder: Path) -> dict[str, tuple[str, str]]:
     record = folder / PROVENANCE
     return _read_once(folder, record.stat().st_mtime_ns) if record.is_file() else {}
 
-# %% ../../nbs/1_letters/13_folders.ipynb #list-images-walk
+
 _NO_IMAGES = ("Thumbs.db", "desktop.ini", PROVENANCE)
 _COPY = re.compile(r"(.+?)_original_(.+)\.\w+_(?:\d+|[0-9a-f-]{36})")  # as Augmentor names them
 _natural = natsort_keygen()
@@ -204,7 +204,7 @@ def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
         elif not _holds_copies(path):
             yield from _walk(path, above)
 
-# %% ../../nbs/1_letters/13_folders.ipynb #list-images
+
 def list_images(
     dir_path: str | Path,  # Folder of images, or of folders of images
 ) -> list[Path]:  # Its visible files, or those of its sub-folders
@@ -316,7 +316,7 @@ def _read_stems(stems: Sequence[str]) -> list[tuple[str, str]]:
         return split
     return [(_letter_of(stem) or stem, "") for stem in stems]
 
-# %% ../../nbs/1_letters/13_folders.ipynb #choose-level
+
 Label = Literal["auto", "file", "folder", "top", "path"]
 _PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
 
