@@ -271,8 +271,7 @@ def save_animation(
     ink: str = "black",  # Colour of 255: a name, or "#1b3a6b"
     paper: str = "white",  # Colour of 0
     pixels: bool = False,  # Show pixels as squares instead of outlines
-    levels: int
-    | None = None,  # Tones in a GIF (16, coloured 256) or in an APNG (256, coloured all)
+    levels: int | None = None,  # Tones: 16 in a GIF (256 of coloured ink), or all that there are
     repeat: bool = True,  # Play for ever (GIF, APNG; in a video the player decides)
 ) -> Path:  # `out`
     """Write frames as a film, dark on light; the same frames give the same bytes.

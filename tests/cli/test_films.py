@@ -55,7 +55,8 @@ def test_round_and_once(here, glyphnb, loop, segments, visits):
 
 def test_every_option_together(here, glyphnb):
     for path in PATHS:
-        words = ["سمم ع", "--path", path, "--ease", "smooth", "--steps", 6, "--zoom", 2]
+        word = "سم" if path == "geodesic" else "سمم ع"  # it takes seconds
+        words = [word, "--path", path, "--ease", "smooth", "--steps", 6, "--zoom", 2]
         words += ["--ink", "#1b3a6b", "--paper", "#fff8e7", "--pixels", "--levels", 8]
         words += ["--out", f"{path}.gif", "--strip", f"{path}.png"]
         assert glyphnb("morph", *words).status == 0
