@@ -43,7 +43,7 @@ from .letters.glyphs import GlyphnbWarning as GlyphnbWarning
 from .letters.glyphs import GlyphSet as GlyphSet
 from .letters.glyphs import to_float as to_float
 from .letters.glyphs import to_uint8 as to_uint8
-from .letters.scan import scan_sheet as scan_sheet
+from .letters.form import scan_sheet as scan_sheet
 from .letters.split import Dataset as Dataset
 from .letters.split import Stream as Stream
 from .letters.split import make_dataset as make_dataset

@@ -14,11 +14,11 @@ from glyphnb.cli.films import morph
 from glyphnb.cli.image_folders import colorize, compress, decompress, denoise, reduce, tint
 from glyphnb.cli.main import main
 from glyphnb.cli.models import demo, doctor
-from glyphnb.cli.own_letters import complete, letters, scan
+from glyphnb.cli.own_letters import complete, letters, scan, sheet
 from glyphnb.cli.own_models import grid, reconstruct, sample, train
 
 COMMANDS = [
-    demo, scan, letters, train, sample, grid, reconstruct, morph, doctor, complete, denoise,
+    demo, sheet, scan, letters, train, sample, grid, reconstruct, morph, doctor, complete, denoise,
     compress, decompress, reduce, tint, colorize,
 ]  # fmt: skip
 
@@ -72,7 +72,7 @@ def test_bad_usage_is_said_in_one_line(here, refused):
 def test_an_error_names_the_option_that_was_typed(here, refused):
     refused(["demo", "--samples", "5"], "--samples must be at least 100")
     refused(["morph", "بق", "--steps", "1"], "--steps")
-    refused(["compress", "x", "--lossless", "--model", "m.keras"], "--lossless takes no model")
+    refused(["compress", "x", "--receiver-has-model"], "--receiver-has-model needs a --model")
 
 
 def test_debug_adds_the_traceback_of_an_error(here, glyphnb):

@@ -135,6 +135,6 @@ class TestScan:
         assert sorted(named) == list("abcdefghij")
         assert set(metrics["morph"]) <= set(named) and Path("made/morph.gif").exists()
         (record,) = read_provenance("made/originals")
-        assert record["sources"][0]["source"]["file"] == "sheet.jpg"  # back to the photo
+        assert record["sources"][0]["sources"][0]["file"] == "sheet.jpg"  # back to the photo
         for name in ("originals", "converted"):
             assert len(list(Path("made", name).glob("*.png"))) == 10
