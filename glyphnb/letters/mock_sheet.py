@@ -45,35 +45,52 @@ def _drawn(letters: str, face: str, size: int) -> dict[str, np.ndarray]:
     return dict(zip(drawn.letters.tolist(), drawn.ink, strict=True))
 
 
-def _write_rows(rows, face, cell, rtl, wobble, gaps, rng) -> tuple[np.ndarray, np.ndarray]:
+def _write_rows(
+    rows, inks: dict, cell, pitch, step, rtl, wobble, gaps, rng
+) -> tuple[np.ndarray, np.ndarray]:
     "Write letters in rows: the ink, uint8, and the number of the letter of each pixel, from 1."
-    inks = _drawn("".join(rows), face, 2 * cell)
-    n_cols, step = max(map(len, rows)), int(1.15 * cell)
-    shape = len(rows) * step + 2 * cell, n_cols * cell + 2 * cell
+    n_cols = max(map(len, rows))
+    shape = len(rows) * step + 2 * cell, n_cols * pitch + 2 * cell
     ink, owner, number = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), 0
     for r, row in enumerate(rows):
         for c, letter in enumerate(row):
             number += 1
             small = _shaky(fit_square(inks[letter], cell), wobble, gaps, rng)
             top, left = (rng.normal(0, 0.06 * cell * wobble, 2)).astype(int) + cell
-            place = np.s_[top + r * step :, left + (n_cols - 1 - c if rtl else c) * cell :]
+            place = np.s_[top + r * step :, left + (n_cols - 1 - c if rtl else c) * pitch :]
             for sheet, part in ((ink, small), (owner, np.uint8(number) * (small > 127))):
                 window = sheet[place][:cell, :cell]
                 np.maximum(window, part, out=window)
     return ink, owner
 
 # %% ../../nbs/1_letters/16_mock_sheet.ipynb #rule
-def _rule(shape, n_rows: int, n_cols: int, cell: int, lines: str) -> np.ndarray:
-    "Draw printed lines, uint8: one under each row, or a grid around all cells."
-    ruler, step = Image.new("L", shape[::-1]), int(1.15 * cell)
-    pen, width = ImageDraw.Draw(ruler), max(1, cell // 50)
-    right, bottom = cell + n_cols * cell, cell + n_rows * step
-    for y in range(cell, bottom + 1, step) if lines else ():
-        ends = (cell, right) if lines == "grid" else (cell // 5, shape[1] - cell // 5)
-        level = y if lines == "grid" else y - step * 0.2
-        pen.line([(ends[0], level), (ends[1], level)], fill=150, width=width)
-    for x in range(cell, right + 1, cell) if lines == "grid" else ():
-        pen.line([(x, cell), (x, bottom)], fill=150, width=width)
+def _rule(
+    shape, n_rows: int, n_cols: int, cell: int, pitch: int, step: int, lines: str
+) -> np.ndarray:
+    "Draw printed lines, uint8: under each row, a grid, a box around each cell, or squared paper."
+    ruler = Image.new("L", shape[::-1])
+    pen, width, (height, across) = ImageDraw.Draw(ruler), max(1, cell // 50), shape
+    right, bottom = cell + n_cols * pitch, cell + n_rows * step
+    level, upright = range(cell, bottom + 1, step), range(cell, right + 1, pitch)
+    if lines == "ruled":
+        for y in level:
+            ends = [(cell // 5, y - step * 0.2), (across - cell // 5, y - step * 0.2)]
+            pen.line(ends, fill=150, width=width)
+    elif lines == "boxes":
+        apart = max(pitch - cell, 4) // 4
+        for x, y in ((x, y) for x in upright[:-1] for y in level[:-1]):
+            x, y = x - (pitch - cell) // 2, y - (step - cell) // 2
+            box = x + apart, y + apart, x + pitch - apart, y + step - apart
+            pen.rectangle(box, outline=150, width=width)
+    elif lines:
+        left, top, fill = (cell, cell, 150) if lines == "grid" else (0, 0, 90)
+        if lines == "squared":
+            level, upright = range(0, height, cell // 3), range(0, across, cell // 3)
+            right, bottom = across, height
+        for ends in [[(left, y), (right, y)] for y in level] + [
+            [(x, top), (x, bottom)] for x in upright
+        ]:
+            pen.line(ends, fill=fill, width=width)
     return np.asarray(ruler)
 
 # %% ../../nbs/1_letters/16_mock_sheet.ipynb #lay-down
@@ -108,14 +125,16 @@ def _tilt_sheet(sheet, owner, angle, perspective, ground, rng) -> tuple[np.ndarr
     )
 
 # %% ../../nbs/1_letters/16_mock_sheet.ipynb #lamp
-def _lamp(shape, light, shadow, rng) -> np.ndarray:
+def _lamp(shape, light, shadow, hand, rng) -> np.ndarray:
     "Compute the share of the light that arrives at each pixel."
     height, width = shape
     y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     away = x * np.cos(angle) + y * np.sin(angle)
     away /= np.ptp(away)
-    return (1 - light * (away + 0.5)) * (1 - shadow / (1 + np.exp(-50 * (away - 0.3))))
+    lit = (1 - light * (away + 0.5)) * (1 - shadow / (1 + np.exp(-50 * (away - 0.3))))
+    far = np.hypot(x - 0.4, (y - 0.4) * height / width)
+    return lit * (1 - hand / (1 + np.exp(120 * (far - 0.45))))
 
 
 def _photograph(colours: np.ndarray, blur: float, noise: float, rng) -> np.ndarray:
@@ -137,19 +156,22 @@ class Sheet(NamedTuple):
 
 def mock_sheet(
     rows: list[str],  # Letters, row by row, each row in reading order
-    face: str = "DejaVu Sans",  # Typeface that draws them
-    cell: int = 90,  # Pixels from letter to letter
+    face: str | dict = "DejaVu Sans",  # Typeface that draws them, or square uint8 ink by letter
+    cell: int = 90,  # Pixels a side of a letter
+    room: float = 0,  # Room between letters and between rows, in cells
+    leading: float = 1.15,  # From row to row without the room, in cells
     rtl: bool = False,  # Rows run from right to left
     angle: float = 0,  # Tilt of the sheet in degrees, counter-clockwise positive
     perspective: float = 0,  # How far the corners move at most, as a share of the shorter side
     light: float = 0.3,  # Share of the light missing at the darkest end, in [0, 1)
     shadow: float = 0,  # Share of the light that a shadow takes at one edge, in [0, 1)
+    hand: float = 0,  # Share of the light that the shadow of a hand takes in a corner, in [0, 1)
     noise: float = 4,  # Standard deviation of the sensor's noise, in grey levels
     blur: float = 1,  # Standard deviation of the blur, in pixels
     wobble: float = 1,  # How unsteady the hand is; 0 prints
     gaps: int = 0,  # Breaks in the strokes of each letter
     specks: int = 0,  # Grains of dirt on the sheet
-    lines: str = "",  # Printed lines: "ruled", "grid" or none
+    lines: str = "",  # Printed lines: "ruled", "grid", "boxes", "squared" or none
     table: bool = False,  # Lay the sheet on a dark table
     ink: tuple = (40, 50, 140),  # Colour of the pen
     paper: tuple = (235, 225, 195),  # Colour of the paper
@@ -157,13 +179,16 @@ def mock_sheet(
 ) -> Sheet:
     "Make up the photo of a handwritten sheet, with the letter that each pixel belongs to."
     rng = np.random.default_rng(seed)
-    inked, owner = _write_rows(rows, face, cell, rtl, wobble, gaps, rng)
-    inked = np.maximum(inked, _rule(inked.shape, len(rows), max(map(len, rows)), cell, lines)) / 255
+    inks = face if isinstance(face, dict) else _drawn("".join(rows), face, 2 * cell)
+    pitch, step = round((1 + room) * cell), int((leading + room) * cell)
+    inked, owner = _write_rows(rows, inks, cell, pitch, step, rtl, wobble, gaps, rng)
+    size = len(rows), max(map(len, rows))
+    inked = np.maximum(inked, _rule(inked.shape, *size, cell, pitch, step, lines)) / 255
     for _ in range(specks):
         (y, x), size = rng.integers(0, inked.shape), rng.integers(1, 4)
         inked[y : y + size, x : x + size] = rng.uniform(0.5, 1)
     ground = (75, 55, 40) if table else paper
     sheet, owner = _lay_down(inked, owner, ink, paper, ground, rng)
     seen, owner = _tilt_sheet(sheet, owner, angle, perspective, ground, rng)
-    lamp = _lamp(owner.shape, light, shadow, rng)[..., None]
+    lamp = _lamp(owner.shape, light, shadow, hand, rng)[..., None]
     return Sheet(_photograph(seen * lamp, blur, noise, rng), owner)
