@@ -10,6 +10,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NBS = ROOT / "nbs"
 CHAPTERS = sorted(NBS.glob("[0-9]*/[0-9]*.ipynb"))
+NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:[eE]-?\d+)?")
+NO_FIGURES = (  # links, code, formulas, headings, timings, exercises, chapters of books, years
+    r"\]\([^)]*\)|`[^`]*`|\$\$[^$]*\$\$|\$[^$]*\$|^#.*|\*\*It takes\*\*.*"
+    r"|[Ee]xercises? [\d.]+|chapters? \d+|\b(19|20)\d\d\b"
+)
+# What no cell has to compute: pixels of an image, letters of an alphabet, a right angle, …
+GIVEN = {13, 14, 16, 19, 21, 26, 68, 90, 95, 180, 1024, 1797, 4096, 16384}
 LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#|data:)([^)#]+)(#[^)]*)?\)")
 
 
@@ -27,6 +34,22 @@ def outputs(path):
     return [
         output for cell in cells(path) if cell["cell_type"] == "code" for output in cell["outputs"]
     ]
+
+
+@cache
+def computed(path):
+    "Numbers in the code and in the outputs of a chapter, also as percent."
+    texts = sources(path, "code")
+    for output in outputs(path):
+        texts.append("".join(output.get("text", "")))
+        data = output.get("data", {}).items()
+        texts += [
+            re.sub(r"<svg.*?</svg>|base64,[\w+/=]+", "", "".join(text), flags=re.S)
+            for kind, text in data
+            if kind.startswith("text/")
+        ]
+    found = {float(number.replace(",", "")) for text in texts for number in NUMBER.findall(text)}
+    return found | {100 * number for number in found}
 
 
 def title(path):
@@ -77,6 +100,21 @@ class TestChapter:
         following = CHAPTERS[CHAPTERS.index(path) + 1 :]
         if following:
             assert following[0].name in last
+
+    def test_its_numbers_come_from_its_cells(self, path):
+        "A number in prose stands in a cell of this chapter, or of one that is linked, if rounded."
+        unknown = []
+        for source in sources(path, "markdown"):
+            linked = [path.parent / target for _, target, _ in LINK.findall(source)]
+            known = [computed(chapter) for chapter in (path, *linked) if chapter.suffix == ".ipynb"]
+            known = {*GIVEN, *range(13)}.union(*known)
+            prose = re.sub(NO_FIGURES, "", source, flags=re.M)
+            for number in NUMBER.findall(prose):
+                plain = number.replace(",", "").rstrip(".")
+                digits = len(plain.partition(".")[2])
+                if not any(abs(round(one, digits) - float(plain)) < 1e-9 for one in known):
+                    unknown.append((number, prose[max(prose.find(number) - 40, 0) :][:80]))
+        assert not unknown
 
     def test_keeps_its_budget(self, path):
         assert path.stat().st_size < 400_000

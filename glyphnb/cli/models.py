@@ -150,18 +150,17 @@ def images_of(
     seed: int = 0,  # Of the new distortions
 ):  # Images that it has learned, or `None`; new distortions of its letters, or `None`
     "Make the images of a model's letters again, by the recipe in its file."
-    from glyphnb.letters.augment import ARTICLE, GENTLE, QuarterTurn, augment
+    from glyphnb.letters.augment import GENTLE, QuarterTurn, augment
     from glyphnb.letters.split import make_dataset
 
     if model.letters is None:
         return None, None
     recipe, size = model.recipe or {}, model.shape[0]
-    turned = (*GENTLE, QuarterTurn(0.1)) if recipe.get("turns") else GENTLE
-    how = ARTICLE if recipe.get("distortions") == "article" else turned
+    how = (*GENTLE, QuarterTurn(0.1)) if recipe.get("turns") else GENTLE
     fresh = augment(model.letters, 1000, size, [seed, 1], how, fresh=True)
     if "samples" not in recipe or recipe.get("hold_out"):
         return None, fresh
-    if how is ARTICLE:  # as `pretrain` does it
-        return augment(model.letters, recipe["samples"], size, recipe["seed"]), fresh
+    if "distortions" in recipe:  # as `pretrain` does it
+        return augment(model.letters, recipe["samples"], size, recipe["seed"], how), fresh
     parts = {"held_out": 0, "seed": recipe["seed"], "distortions": how}
     return make_dataset(model.letters, recipe["samples"], size, **parts).train, fresh

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..letters.augment import augment
+from ..letters.augment import GENTLE, augment
 from ..letters.files import MARK, replacing
 from ..letters.glyphs import GlyphnbError, GlyphSet, as_images
 from ..letters.typefaces import render_glyphs
@@ -25,7 +25,7 @@ from .prior import MixturePrior, learn_prior
 
 # %% ../../nbs/3_vae/38_pretrained.ipynb #load-arrays
 _FILE = files("glyphnb") / "static" / "vae.npz"
-_RECIPE = {"samples": 20_000, "seed": 0, "distortions": "article"}  # the images of its training
+_RECIPE = {"samples": 20_000, "seed": 0, "distortions": "gentle"}  # the images of its training
 
 
 def _load(path=None) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
@@ -115,7 +115,8 @@ def _variables(vae) -> list:
 # %% ../../nbs/3_vae/38_pretrained.ipynb #pretrain
 def pretrain(
     out: str | Path,  # `.npz` file to write
-    epochs: int = 40,  # Passes over 20,000 images
+    epochs: int = 40,  # Passes over 20,000 images, with the distortions `GENTLE`
+    sharp: float = 0.5,  # Weight of `SharpInterpolation`
     seed: int = 0,  # Fixes the letters, the weights, the noise and the order of the batches
     **options,  # More arguments of `train`, such as `callbacks` and `progress`
 ):  # The trained `VAE`
@@ -123,11 +124,13 @@ def pretrain(
     from keras import ops
 
     from glyphnb.autoencoders.training import train
+    from glyphnb.vae.interpolation import SharpInterpolation
     from glyphnb.vae.vae import VAE
 
     letters = render_glyphs("arabic")
-    images, validation = augment(letters, 20_000, seed=seed), augment(letters, 2_000, seed=seed + 1)
-    vae = VAE(seed=seed)
+    images = augment(letters, 20_000, seed=seed, distortions=GENTLE)
+    validation = augment(letters, 2_000, seed=seed + 1, distortions=GENTLE)
+    vae = VAE(regularizer=SharpInterpolation(sharp, sharp, seed), seed=seed)
     history = train(vae, images, validation, epochs, learning_rate=4e-3, seed=seed, **options)
     exact = [ops.convert_to_numpy(weight) for weight in _variables(vae)]
     rounded = [weight.astype("float16") for weight in exact]
