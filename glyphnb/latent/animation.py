@@ -98,12 +98,14 @@ def to_clip(
     "Make a MoviePy clip of frames. Raises `GlyphnbError` for an invalid colour."
     from moviepy import VideoClip  # takes longer to import than a GIF to make
 
-    coloured = _in_colour(np.asarray(frames), ink, paper)
+    frames = np.asarray(frames)
+    _in_colour(frames[:1], ink, paper)  # a colour that is wrong is found now
 
     def frame_at(t):
-        return coloured[min(round(t * fps), len(coloured) - 1)]
+        k = min(round(t * fps), len(frames) - 1)
+        return _in_colour(frames[k : k + 1], ink, paper)[0]
 
-    clip = VideoClip(frame_at, duration=(len(coloured) + 1e-6) / fps)  # never a frame less
+    clip = VideoClip(frame_at, duration=(len(frames) + 1e-6) / fps)  # never a frame less
     clip.fps = fps
     return clip
 

@@ -7,6 +7,7 @@ __all__ = ['cross_fade', 'blend_distances', 'barycentre', 'transport', 'dense_pa
 
 # %% ../../nbs/4_latent/47_baselines.ipynb #imports
 import os
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -93,7 +94,9 @@ def _pot():
     "Import POT without the frameworks that it looks for: they take seconds to load."
     for name in ("TENSORFLOW", "JAX", "PYTORCH", "CUPY"):
         os.environ.setdefault(f"POT_BACKEND_DISABLE_{name}", "1")
-    import ot
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # escapes in its docstrings, from Python 3.12 on
+        import ot
 
     return ot
 
