@@ -8,10 +8,8 @@ __all__ = ['ink_colour', 'tint', 'tint_greys', 'transfer_colour', 'hue_error', '
 # %% ../../nbs/2_autoencoders/26_colour.ipynb #imports
 import numpy as np
 
-from .denoise import Grey
 from .redraw import decode_inks
-from ..letters.folders import to_ink
-from ..letters.glyphs import GlyphnbError, as_images, fit_square
+from ..letters.glyphs import GlyphnbError, as_images, fit_square, to_ink
 
 # %% ../../nbs/2_autoencoders/26_colour.ipynb #ink-colour
 def ink_colour(
@@ -102,6 +100,8 @@ def colour_greys(
     level: float = 0.5,  # Typical ink of the grey images that the model has learned from, in (0, 1]
 ) -> dict[str, np.ndarray]:  # Name to `(height, width, 3)` uint8 colours on white paper
     "Colour grey images with a model. Raises `GlyphnbError` for a model that has not learned to colour."
+    from glyphnb.autoencoders.denoise import Grey  # late: it loads Keras
+
     height, width, channels = model.shape
     if channels != 3 or height != width or not isinstance(model.corrupt, Grey):
         wanted = "`model` must be trained to colour square images, as by glyphnb train --colorize"

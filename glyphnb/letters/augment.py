@@ -20,7 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from .files import write_images, write_provenance
-from .folders import list_images, load_image, read_labels
+from .folders import label_files, list_images, load_image
 from .glyphs import GlyphnbError, GlyphSet, fit_square
 
 # %% ../../nbs/1_letters/14_augment.ipynb #create-augmentor-pipeline
@@ -70,6 +70,7 @@ def _write_copies(pipeline, folder: Path, n: int | None, size: int) -> list[Path
     if pipeline.output.is_dir() and any(pipeline.output.iterdir()):
         raise FileExistsError(f"{pipeline.output} holds files already; choose an empty folder")
     paths, labels = pipeline.paths, {}
+    known = label_files(paths, folder)
     inks = [load_image(path) for path in paths]
     originals = [Image.fromarray(fit_square(ink, max(ink.shape))) for ink in inks]
     distort = pipeline.torch_transform()  # the operations in a row, each with its probability
@@ -78,7 +79,7 @@ def _write_copies(pipeline, folder: Path, n: int | None, size: int) -> list[Path
         for number in tqdm(range(n or len(paths)), desc="augment", leave=False, delay=1):
             k = random.randrange(len(paths)) if n else number
             name = f"{paths[k].parent.name}_original_{paths[k].name}_{number:05}.png"
-            labels[name] = dict(zip(("letter", "face"), read_labels(paths[k], folder), strict=True))
+            labels[name] = dict(zip(("letter", "face"), known[k], strict=True))
             yield name, np.asarray(distort(originals[k]))
 
     state = random.getstate()  # Augmentor draws from the global generator: put it back

@@ -4,16 +4,13 @@
 
 # %% auto #0
 __all__ = ['MARK', 'RECORD', 'PROVENANCE', 'is_ours', 'check_replaceable', 'replacing', 'save_png', 'png_mark', 'results_folder',
-           'write_images', 'write_provenance', 'read_provenance', 'check_provenance', 'safe_name', 'unique_names',
-           'name_files', 'save_glyphs']
+           'write_images', 'write_provenance', 'read_provenance', 'check_provenance', 'save_glyphs']
 
 # %% ../../nbs/1_letters/12_files.ipynb #imports
 import json
 import os
 import shutil
 import tempfile
-import unicodedata
-from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from PIL import Image, PngImagePlugin
 import glyphnb
 from .glyphs import GlyphnbError, GlyphSet
 from .typefaces import sha256
+from ..show.names import name_files, safe_name  # noqa: F401  found here, too
 
 # %% ../../nbs/1_letters/12_files.ipynb #replacing
 MARK = "made by glyphnb"  # stands in every picture, film and page that may be written over
@@ -301,71 +299,11 @@ def check_provenance(
         raise FileExistsError(f"{path} holds something else; choose an empty folder")
     return path
 
-# %% ../../nbs/1_letters/12_files.ipynb #safe-name
-_FORBIDDEN = set('/\\:*?"<>|%')  # on one system or another
-_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{p}{i}" for p in ("COM", "LPT") for i in range(1, 10))}
-
-
-def safe_name(
-    text: str,  # A letter with its marks, or the name of a face
-) -> str:  # Itself, or `U+002F` where a file system would object
-    "Turn a letter into a part of a file name."
-    edges = text.strip(" .") == text != ""  # neither hidden nor cut by Windows
-    if edges and text.isprintable() and not set(text) & _FORBIDDEN and text.upper() not in _DEVICES:
-        return text
-    return "".join(f"U+{ord(c):04X}" for c in text) or "_"
-
-
-def unique_names(
-    names: Iterable[str],  # Names of files
-    key: Callable = str,  # Names with equal keys count as the same
-) -> list[str]:  # As many; the second `a.png` becomes `a_2.png`
-    "Number what comes twice; a name that is there once stays."
-    names = list(names)
-    taken, seen = {key(name) for name in names}, set()
-    numbers: dict = {}
-    for i, name in enumerate(names):
-        while key(names[i]) in seen or (names[i] != name and key(names[i]) in taken):
-            numbers[key(name)] = numbers.get(key(name), 1) + 1
-            stem, ending = os.path.splitext(name)
-            names[i] = f"{stem}_{numbers[key(name)]}{ending}"
-        seen.add(key(names[i]))
-    return names
-
-
-def _folded(name: str) -> str:
-    "A name as a disk compares it that does not tell upper from lower case."
-    return unicodedata.normalize("NFC", name).casefold()
-
-# %% ../../nbs/1_letters/12_files.ipynb #name-files
-_LONGEST = 200  # bytes of a name; file systems take 255
-
-
-def name_files(
-    letters: Iterable[str],  # What is drawn
-    faces: Iterable[str],  # Who drew it, one a letter
-) -> list[str]:  # Names of PNG files, no two of which differ in case alone
-    """Name files by their letters: `A.png` and `a_.png`, or `A_STIX.png` where there are several faces.
-
-    A letter that comes again is numbered: `A_2.png`.
-    """
-    letters, faces = list(letters), list(faces)
-    parts: dict[str, str] = {}
-    for letter in dict.fromkeys(letters):
-        name, taken = safe_name(letter), {_folded(part) for part in parts.values()}
-        code = "".join(f"U+{ord(c):04X}" for c in letter)
-        parts[letter] = next((n for n in (name, f"{name}_") if _folded(n) not in taken), code)
-    ends = [f"_{safe_name(face)}" if len(set(faces)) > 1 else "" for face in faces]
-    stems = [parts[letter] + end for letter, end in zip(letters, ends, strict=True)]
-    cut = [s.encode("utf-8", "replace")[:_LONGEST].decode("utf-8", "ignore") for s in stems]
-    return unique_names((f"{stem}.png" for stem in cut), _folded)
-
 # %% ../../nbs/1_letters/12_files.ipynb #save-glyphs
 def save_glyphs(
     glyphs: GlyphSet,  # What to save
     out: str | Path,  # Folder, made if it is not there
-    stem: str
-    | None = "original",  # `{stem}_0.png`, `{stem}_1.png`, …; `None`: as `name_files` does
+    stem: str | None = "original",  # `{stem}_0.png`, …; with `None`, as `name_files` does it
 ) -> list[Path]:  # The files, in the order of the glyphs
     """Save glyphs as black-on-white PNG files, with a `provenance.json`.
 

@@ -14,8 +14,7 @@ import numpy as np
 
 from .augment import ARTICLE, Distortion, augment, fit_squares
 from .files import write_images, write_provenance
-from .folders import as_on_black
-from .glyphs import GlyphnbError, GlyphSet
+from .glyphs import GlyphnbError, GlyphSet, as_on_black
 
 # %% ../../nbs/1_letters/15_split.ipynb #dataset
 class Dataset(NamedTuple):

@@ -149,8 +149,7 @@ def plot_histories(
 def plot_codes(
     codes: np.ndarray,  # `(n, 2)`
     letters: np.ndarray,  # `(n,)` strings, one a code
-    icons: dict[str, np.ndarray]
-    | None = None,  # Letter to its ink, `(height, width)` or with 3 channels
+    icons: dict[str, np.ndarray] | None = None,  # Letter to its ink, uint8
 ) -> Picture:
     """Draw codes as points, one colour a letter, over one and two standard deviations of N(0, I).
 

@@ -13,12 +13,12 @@ from glyphnb.letters.folders import (
     change_image_background,
     get_pixel,
     is_coloured,
+    label_files,
     list_images,
     load_data,
     load_image,
     prepare_letters,
     read_greys,
-    read_labels,
 )
 from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
 from glyphnb.letters.typefaces import render_glyphs
@@ -201,7 +201,7 @@ def test_inversion_matches_the_pixel_loop(tmp_path, letter):
     ],
 )
 def test_a_numbered_file_names_its_letter(tmp_path, name, letter):
-    assert read_labels(tmp_path / name, tmp_path) == (letter, tmp_path.name)
+    assert label_files([tmp_path / name], tmp_path) == [(letter, tmp_path.name)]
 
 
 def test_labels_survive_two_folders_and_follow_a_changed_record(tmp_path):
@@ -294,7 +294,7 @@ def test_an_unclear_folder_is_asked_about(tmp_path, names):
     folder = pictures(tmp_path / "t", *names.split())
     with pytest.raises(GlyphnbError, match=r"which part of .* is the letter\? Set `label`: file"):
         load_data(folder)
-    with pytest.raises(GlyphnbError, match="`label` must be"):
+    with pytest.raises(GlyphnbError, match="`label` must be one of"):
         load_data(folder, label="hand")
 
 
@@ -332,17 +332,17 @@ def test_a_picture_beside_folders_is_refused_and_a_text_is_not(tmp_path):
 def test_a_link_that_leads_nowhere_is_a_missing_picture(tmp_path):
     folder = pictures(tmp_path / "t", "a.png", "c.png")
     (folder / "b.png").symlink_to("nowhere.png")
-    with pytest.raises(GlyphnbError, match=r"b\.png: expected an image file, found a link"):
+    with pytest.raises(GlyphnbError, match=r"b\.png: expected an image file, found a broken link"):
         load_data(folder)
     with pytest.warns(GlyphnbWarning, match=r"b\.png"):
         assert load_data(folder, 32, skip_unreadable=True).letters.tolist() == ["a", "c"]
     (folder / "b.png").unlink()
     (folder / "b.png").symlink_to("b.png")
-    with pytest.raises(GlyphnbError, match=r"b\.png: .*a link"):
+    with pytest.raises(GlyphnbError, match=r"b\.png: .*a broken link"):
         read_greys(folder)
     deep = pictures(tmp_path / "u", "A/1.png", "B/1.png")
     (deep / "B" / "up").symlink_to(deep)
-    with pytest.raises(GlyphnbError, match="up: expected an image file, found a link"):
+    with pytest.raises(GlyphnbError, match="up: expected an image file, found a broken link"):
         load_data(deep)
 
 
