@@ -43,35 +43,41 @@ def compress(
     images: Path,  # An image, or a folder of images
     *,
     out: Path = Path("letters.gly"),  # Archive to write
-    model: Path | None = None,  # .keras file that draws letters (the shipped model by default)
-    max_error: float = 0.25,  # Allowed in the worst patch, 0 to 1; other glyphs are stored by pixel
-    lossless: bool = False,  # Keep all 8-bit grey levels, without a model
+    model: Path | None = None,  # .keras file that may draw letters; without it, no pixel is lost
+    max_error: float = 0.25,  # Allowed in the worst patch, 0 to 1; a model draws no other letter
+    receiver_has_model: bool = False,  # Do not count the bytes of the model's decoder
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
-    "Pack a folder of letters into one file."
-    from glyphnb.autoencoders.compress import pack_glyphs, png_size
+    "Pack a folder of letters into one file, without loss."
+    from glyphnb.autoencoders.archive import decoder_size, pack_glyphs, read_images, rival_sizes
     from glyphnb.letters.files import check_replaceable, replacing
-    from glyphnb.letters.folders import read_greys
     from glyphnb.letters.glyphs import GlyphnbError
 
-    if lossless and model:
-        raise GlyphnbError(f"`lossless` takes no model, got {model}")
+    if receiver_has_model and model is None:
+        raise GlyphnbError("`receiver_has_model` needs a `model`")
     check_replaceable(out)
-    greys = read_greys(images, skip_unreadable)
-    packing = pack_glyphs(greys, None if lossless else open_quietly(model), max_error)
+    album = read_images(images, skip_unreadable)
+    opened = None if model is None else open_quietly(model)
+    price = 0 if opened is None or receiver_has_model else decoder_size(opened)
+    packing = pack_glyphs(album.images, opened, max_error, decoder_bytes=price)
     with replacing(out) as staged:
         staged.write_bytes(packing.packed)
     size, drawn = len(packing.packed), int(packing.coded.sum())
-    print(
-        f"Wrote {out}: {len(greys)} glyphs in {size:,} bytes; as PNG files {png_size(greys):,} bytes"
-    )
-    print(f"{len(greys) - drawn} stored pixel by pixel, {drawn} drawn by a model", end="")
+    rivals = rival_sizes(list(album.images.values()))
+    others = ", ".join(f"{name} {count:,}" for name, count in rivals.items())
+    lossy = f"{drawn} of them drawn by a model" if drawn else "no pixel is lost"
+    print(f"Wrote {out}: {len(album.images)} images in {size:,} bytes; {lossy}")
+    print(f"The same pixels, in bytes: files as they are {album.file_bytes:,}, {others}")
     if drawn:
-        shipped = "shipped with glyphnb"
-        name = f"{model} ({model.stat().st_size:,} bytes)" if model else shipped
-        print(f": worst patch off by {packing.errors.max():.2f} of at most {max_error}")
-        print(f"To unpack it takes that model, {name}, which is not in the archive", end="")
-    print("\nKept of every file: 8-bit grey levels of the first frame, at its own size")
+        print(f"Worst patch of a drawing: off by {packing.errors.max():.2f} of at most {max_error}")
+        print(f"To unpack it takes {model}, whose decoder has {decoder_size(opened):,} bytes")
+    elif model:
+        count = f", with the {price:,} bytes of its decoder" * bool(price)
+        print(f"{model} makes no smaller archive{count}; it is not needed to unpack")
+    for name, change in list(album.changed.items())[:5]:
+        print(f"Not kept of {name}: {change}")
+    if len(album.changed) > 5:
+        print(f"and of {len(album.changed) - 5} more")
 
 # %% ../../nbs/6_cli/65_image_folders.ipynb #decompress
 @documented
@@ -82,17 +88,23 @@ def decompress(
     model: Path | None = None,  # The .keras file it was packed with, if there was one
 ):
     "Unpack what compress has packed."
-    from glyphnb.autoencoders.compress import unpack_glyphs
+    from glyphnb.autoencoders.archive import unpack_glyphs
+    from glyphnb.letters.files import results_folder
     from glyphnb.letters.glyphs import GlyphnbError
 
     if not archive.is_file():
         raise FileNotFoundError(f"{archive}: expected an archive of glyphs, found no file")
     opened = open_quietly(model)
     try:
-        greys = unpack_glyphs(archive.read_bytes(), opened)
+        images = unpack_glyphs(archive.read_bytes(), opened)
     except GlyphnbError as error:
-        raise GlyphnbError(f"{archive}: {error}") from error
-    write_greys(out, "decompress", greys)
+        said = str(error).replace("`packed`", str(archive))
+        raise GlyphnbError(said if said != str(error) else f"{archive}: {said}") from error
+    with results_folder(out, "decompress") as place:
+        for name, image in images.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            image.save(place / name, "PNG")
+    print(f"Wrote {len(images)} PNG files into {out}")
 
 # %% ../../nbs/6_cli/65_image_folders.ipynb #denoise
 @documented

@@ -1,8 +1,9 @@
-"""Archives give every glyph back, notice damage, and refuse what a stranger crafted."""
+"""Codes come back bit by bit, and a file notices damage and refuses what a stranger crafted."""
 
 import io
 import json
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -11,37 +12,24 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from glyphnb.autoencoders.compress import (
+    QuantizedCodes,
     compress_codes,
     decompress_codes,
     dequantize_codes,
-    fingerprint,
-    pack_glyphs,
     quantize_codes,
-    unpack_glyphs,
+    seal,
+    squeeze,
+    unseal,
+    unsqueeze,
 )
-from glyphnb.autoencoders.redraw import patch_error
 from glyphnb.letters.files import MARK
 from glyphnb.letters.glyphs import GlyphnbError
-from glyphnb.letters.typefaces import render_glyphs
-from glyphnb.vae.pretrained import NumpyVAE
 
 CODES = arrays(
     "float32",
     st.tuples(st.integers(1, 12), st.integers(1, 5)),
     elements=st.floats(-1e6, 1e6, width=32),
 )
-
-
-GREYS = arrays("uint8", st.tuples(st.integers(1, 9), st.integers(1, 9)))
-
-
-NAMES = st.text(min_size=1, max_size=8).filter(lambda t: not {"/", "\\", ":", "\0"} & set(t))
-
-
-FOLDERS = st.dictionaries(NAMES.filter(lambda t: t != ".."), GREYS, min_size=1, max_size=5)
-
-
-KNOWN = render_glyphs("arabic", size=64)
 
 
 @given(CODES, st.integers(2, 256))
@@ -64,170 +52,92 @@ def test_codes_come_back_bit_by_bit(codes, levels):
         np.testing.assert_array_equal(before, after)
 
 
-@given(FOLDERS)
-@settings(max_examples=60, deadline=None)
-def test_without_a_model_everything_comes_back(glyphs):
-    packing = pack_glyphs(glyphs)
-    back = unpack_glyphs(packing.packed)
-    assert list(back) == list(glyphs) and not packing.coded.any() and not packing.errors.any()
-    for name, grey in glyphs.items():
-        np.testing.assert_array_equal(back[name], grey)
-
-
-@given(FOLDERS)
-@settings(max_examples=30, deadline=None)
-def test_pictures_that_are_no_letters_are_not_redrawn_badly(glyphs):
-    vae = NumpyVAE()
-    packing = pack_glyphs(glyphs, vae)
-    back = unpack_glyphs(packing.packed, vae)
-    assert list(back) == list(glyphs)
-    assert len(packing.packed) <= len(pack_glyphs(glyphs).packed)
-    for (name, grey), coded in zip(glyphs.items(), packing.coded, strict=True):
-        assert back[name].shape == grey.shape
-        assert coded or (back[name] == grey).all()
-
-
-def test_every_glyph_is_the_letter_it_was(mixed_greys):
-    glyphs, vae = mixed_greys, NumpyVAE()
-    packing = pack_glyphs(glyphs, vae)
-    back = unpack_glyphs(packing.packed, vae)
-    assert list(back) == list(glyphs)
-    assert packing.coded[:21].all() and not packing.coded[21:].any()
-    for name, grey in glyphs.items():
-        assert back[name].shape == grey.shape
-        assert abs(back[name].astype(float) - grey).mean() < 3  # the same paper, the same letter
-    distances = [
-        [abs(back[name].astype(float) - grey).sum() for grey in list(glyphs.values())[:21]]
-        for name in list(glyphs)[:21]
-    ]
-    assert (np.argmin(distances, axis=1) == np.arange(21)).all()
-    lax = pack_glyphs(glyphs, vae, max_error=1)
-    assert lax.coded.all() and lax.errors[21:].min() > 0.25
-    assert not pack_glyphs(glyphs, vae, max_error=0).coded.any()
-
-
-@pytest.fixture(scope="module")
-def packed(mixed_greys):
-    return pack_glyphs(mixed_greys, NumpyVAE()).packed
-
-
-def unpacked(archive):
-    "What comes out of an archive; nothing if it is refused."
-    try:
-        return unpack_glyphs(archive, NumpyVAE())
-    except GlyphnbError as error:
-        assert "`packed`" in str(error) or "`model`" in str(error)
-        assert "\n" not in str(error)
-
-
-@given(st.data())
-@settings(max_examples=150, deadline=None)
-def test_damage_gives_no_letter_back_as_another(packed, data):
-    "A flipped bit is noticed, or lies where it changes nothing, such as the date of a member."
-    whole = unpack_glyphs(packed, NumpyVAE())
-    bit = data.draw(st.integers(0, 8 * len(packed) - 1))
+@given(st.binary(max_size=300), st.binary(max_size=30))
+@settings(max_examples=40, deadline=None)
+def test_a_file_gives_its_parts_back_and_notices_a_flipped_bit(one, two):
+    packed = seal({"a": [1, "ك"]}, one, two)
+    assert unseal(packed) == ({"a": [1, "ك"]}, [one, two])
     damaged = bytearray(packed)
-    damaged[bit // 8] ^= 1 << bit % 8
-    found = unpacked(bytes(damaged))
-    assert found is None or all(np.array_equal(found[name], whole[name]) for name in whole)
+    damaged[zlib.crc32(one) % len(packed)] ^= 1 << len(two) % 8
+    for broken in (damaged, packed[:-1], packed + b"x", packed[: len(packed) // 2], b""):
+        with pytest.raises(GlyphnbError, match="`packed`"):
+            unseal(bytes(broken))
 
 
-@given(st.data())
-@settings(max_examples=50, deadline=None)
-def test_a_part_of_an_archive_is_refused(packed, data):
-    cut = data.draw(st.integers(0, len(packed) - len(MARK) - 1))  # the mark stands at the end
-    for broken in (packed[:cut], b"GLA1" + packed[4:40], b"PK" + bytes(100)):
-        assert unpacked(broken) is None
-
-
-def craft(header, **parts):
-    "An archive with right checksums and any content."
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("header", header if isinstance(header, str) else json.dumps(header))
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-CODED = {"glyphs": [["a", 4, 4, 1]], "model": None}
-CRAFTED = {
-    "no header": craft(""),
-    "not an object": craft("[3]"),
-    "no rows": craft({"model": None}, pixels=b""),
-    "rows of another kind": craft({"glyphs": [3], "model": None}, pixels=b""),
-    "size 0": craft({"glyphs": [["a", 0, 4, 0]], "model": None}, pixels=b""),
-    "negative sizes": craft({"glyphs": [["a", -2, -2, 0]], "model": None}, pixels=bytes(4)),
-    "a size that is text": craft({"glyphs": [["a", "x", 4, 0]], "model": None}, pixels=b""),
-    "more pixels than there are": craft({"glyphs": [["a", 99, 99, 0]], "model": None}, pixels=b"1"),
-    "no pixels": craft({"glyphs": [["a", 2, 2, 0]], "model": None}),
-    "codes without a model": craft(CODED, pixels=b"", codes=b"12"),
-    "a name that leaves": craft({"glyphs": [["../a", 1, 1, 0]], "model": None}, pixels=b"1"),
-    "an absolute name": craft({"glyphs": [["/a", 1, 1, 0]], "model": None}, pixels=b"1"),
-}
-
-
-@pytest.mark.parametrize("name", CRAFTED)
-def test_a_crafted_archive_is_refused_in_one_line(name):
-    with pytest.raises(GlyphnbError) as error:
-        unpack_glyphs(CRAFTED[name], NumpyVAE())
-    assert "\n" not in str(error.value)
-
-
-def test_codes_that_do_not_fit_are_refused():
-    name = fingerprint(NumpyVAE())
-    for codes in (b"", b"1", b"12345"):
-        header = {**CODED, "model": name, "n": 1, "low": [0, 0], "step": [1, 1]}
-        with pytest.raises(GlyphnbError, match="codes"):
-            unpack_glyphs(craft(header, pixels=b"", codes=codes), NumpyVAE())
-        with pytest.raises(GlyphnbError, match="codes"):
-            decompress_codes(craft(header, codes=codes))
-
-
-def test_no_name_leaves_its_folder():
-    for name in ("../evil.png", "/etc/evil.png", "a/../../evil.png", ""):
-        with pytest.raises(GlyphnbError, match="relative"):
-            pack_glyphs({name: KNOWN.ink[0]})
+def craft(text, *parts):
+    "A file with a right checksum and any header."
+    squeezed = squeeze(text if isinstance(text, bytes) else json.dumps(text).encode())
+    body = len(squeezed).to_bytes(4, "little") + squeezed + b"".join(parts)
+    return seal({})[: len(MARK) + 2] + zlib.crc32(body).to_bytes(4, "little") + body
 
 
 @pytest.mark.parametrize(
-    "glyphs, options, named",
+    "packed",
     [
-        ({}, {}, "glyphs"),
-        ({"a": KNOWN.ink[0]}, {"max_error": -1}, "max_error"),
-        ({"a": KNOWN.ink[0]}, {"max_error": float("nan")}, "max_error"),
-        ({"a": KNOWN.ink[0]}, {"levels": 1}, "levels"),
-        ({"a": KNOWN.ink}, {}, "'a'"),
-        ({"a": KNOWN.images[0, ..., 0]}, {}, "'a'"),
-        ({"a": KNOWN.ink[0][:0]}, {}, "'a'"),
+        craft(b""),
+        craft(b"{"),
+        craft(b"[" * 100_000),
+        craft(b"9" * 10_000),
+        craft([3]),
+        craft([[], []]),
+        craft([{}, 7]),
+        craft([{}, [-1, 1]]),
+        craft([{}, [1.0]], b"x"),
+        craft([{}, [True]], b"x"),
+        craft([{}, ["1"]], b"x"),
+        craft([{}, [10**30]]),
+        craft([{}, [2]], b"x"),
+        craft([{}, [1] * 9], b"x" * 9),
     ],
+    ids=range(14),
 )
-def test_bad_arguments_are_named(glyphs, options, named):
-    with pytest.raises(ValueError, match=named):
-        pack_glyphs(glyphs, NumpyVAE(), **options)
+def test_a_crafted_header_is_refused_in_one_line(packed):
+    with pytest.raises(GlyphnbError, match="`packed`") as error:
+        unseal(packed)
+    assert "\n" not in str(error.value)
+    assert unseal(craft([{}, [1]], b"x")) == ({}, [b"x"])  # and a right one is not
 
 
-def test_a_fingerprint_is_of_the_weights():
-    one, other = NumpyVAE(), NumpyVAE()
-    assert fingerprint(one) == fingerprint(other) and len(fingerprint(one)) == 16
-    other.decoder[0] = other.decoder[0].copy()
-    other.decoder[0][1, 5] += 1e-4
-    assert fingerprint(one) != fingerprint(other)
-    one.encoder = []  # only the decoder unpacks
-    assert fingerprint(one) == fingerprint(NumpyVAE())
+def test_a_bomb_does_not_go_off():
+    bomb = squeeze(bytes(1 << 26))
+    assert len(bomb) < 20_000
+    with pytest.raises(GlyphnbError, match="more than 100 bytes"):
+        unsqueeze(bomb, 100)
+    with pytest.raises(GlyphnbError, match="more than"):
+        unseal(craft(bytes(1 << 25)))
+    assert unsqueeze(squeeze(b"poem"), 4) == b"poem"
 
 
-def test_what_rounding_spoils_is_stored(mixed_greys):
-    glyphs, vae = mixed_greys, NumpyVAE()
-    packing = pack_glyphs(glyphs, vae, levels=12)
-    back = unpack_glyphs(packing.packed, vae)
-    assert 0 < packing.coded.sum() < 21 and packing.errors.max() <= 0.25
-    for (name, grey), coded in zip(glyphs.items(), packing.coded, strict=True):
-        if coded:
-            sides = [
-                255 - x if name[0] != "n" and int(name[:-4]) % 2 == 0 else x
-                for x in (grey, back[name])
-            ]
-            assert patch_error(*sides) <= 0.26
-        else:
-            np.testing.assert_array_equal(back[name], grey)
+def test_an_archive_of_the_first_form_is_named_as_such():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.comment = MARK.encode()
+        archive.writestr("header", "{}")
+    with pytest.raises(GlyphnbError, match="earlier glyphnb"):
+        unseal(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    "header, parts",
+    [
+        ({}, ()),
+        ({"n": 1, "latent_dim": 2.0}, (bytes(16), squeeze(bytes(2)))),
+        ({"n": True, "latent_dim": 2}, (bytes(16), squeeze(bytes(2)))),
+        ({"n": 0, "latent_dim": 2}, (bytes(16), squeeze(b""))),
+        ({"n": 1, "latent_dim": 2}, (bytes(12), squeeze(bytes(2)))),
+        ({"n": 1, "latent_dim": 2}, (bytes(16), squeeze(bytes(1)))),
+        ({"n": 1, "latent_dim": 2}, (bytes(16), squeeze(bytes(3)))),
+        ({"n": 1, "latent_dim": 2}, (bytes(16), b"no LZMA")),
+        ({"n": 1, "latent_dim": 2}, (b"\xff" * 16, squeeze(bytes(2)))),  # not a number
+        ({"n": 1, "latent_dim": 2}, (bytes(16),)),
+    ],
+    ids=range(10),
+)
+def test_codes_that_do_not_fit_are_refused(header, parts):
+    with pytest.raises(GlyphnbError, match="`packed`"):
+        decompress_codes(seal(header, *parts))
+
+
+def test_codes_that_fit_are_not_refused():
+    found = decompress_codes(seal({"n": 1, "latent_dim": 2}, bytes(16), squeeze(b"\1\2")))
+    assert isinstance(found, QuantizedCodes) and found.integers.tolist() == [[1, 2]]
