@@ -227,10 +227,17 @@ def find_ink(
     walls = mask | lines
     if lines.any():  # they may be most of the ink: find the typical stroke beside them
         beside = sheet & ~ndimage.binary_dilation(lines, iterations=3)
-        mask = mask & ~lines & _ink_mask(dark, sheet, beside)
-    boxes, edges = _find_boxes(mask, walls, _stroke_width(mask))
-    mask = mask & ~edges
-    return Ink(dark, mask, _stroke_width(mask), boxes)
+        clean, level = mask & _ink_mask(dark, sheet, beside), np.median(dark[lines])
+        strokes = np.median(dark[clean & beside]) if (clean & beside).any() else 0
+        if level < 0.7 * strokes:  # then a dark pixel of a line is a stroke that crosses it
+            lines &= dark < (level + strokes) / 2
+        mask = clean & ~lines
+    stroke = _stroke_width(mask)
+    boxes, edges = _find_boxes(mask, walls, stroke)
+    if edges.any():
+        mask = mask & ~edges
+        stroke = _stroke_width(mask)
+    return Ink(dark, mask, stroke, boxes)
 
 
 def _stroke_width(mask: np.ndarray) -> float:
