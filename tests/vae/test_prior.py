@@ -7,9 +7,11 @@ from scipy.stats import multivariate_normal
 
 from glyphnb.autoencoders.autoencoder import Autoencoder
 from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.vae import prior as priors
 from glyphnb.vae.prior import (
     MixturePrior,
     NormalPrior,
+    choose_components,
     even_shares,
     fit_prior,
     learn_prior,
@@ -145,10 +147,154 @@ def test_a_fit_repeats_and_is_never_too_fine():
     one, other = fit_prior(codes, 8, seed=1), fit_prior(codes, 8, seed=1)
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert len(one.weights) == 8 and len(fit_prior(codes).weights) == 20
+    assert len(one.weights) == 8 and len(fit_prior(codes, 99).weights) == 20
     np.testing.assert_allclose(fit_prior(codes).weights.sum(), 1)
     fit_prior(np.zeros((20, 2)))  # all codes the same: no component shrinks to a point
     assert np.isfinite(fit_prior(np.zeros((40, 2)), 1).log_prob([[0, 0]])).all()
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "expected"), [(1, 300, {1, 2}), (5, 600, {5, 10}), (5, 30, {1, 2})]
+)
+def test_held_out_codes_choose_the_number_of_components(k, n, expected):
+    rng = np.random.default_rng(3)
+    middles = 8 * np.stack([np.cos(np.arange(k)), np.sin(np.arange(k))], axis=1)
+    codes = middles[np.arange(n) % k] + rng.normal(size=(n, 2)) * 0.5
+    assert choose_components(codes) in expected
+    assert len(fit_prior(codes).weights) == choose_components(codes)  # the default
+
+
+def test_few_codes_of_many_numbers_are_not_learned_by_heart():
+    codes, others = mixture(12, k=4).sample(400, seed=1), mixture(12, k=4).sample(400, seed=2)
+    chosen, many = fit_prior(codes), fit_prior(codes, 40)
+    assert many.log_prob(codes).mean() > chosen.log_prob(codes).mean() + 5
+    assert chosen.log_prob(others).mean() > many.log_prob(others).mean() + 5
+
+
+def moons(n, seed):
+    "Codes of two numbers on two half circles that embrace, neither Gaussian nor in one piece."
+    rng = np.random.default_rng(seed)
+    angle, second = np.pi * rng.uniform(size=n), np.arange(n) % 2
+    codes = np.stack([np.cos(angle) + second, np.sin(angle) * (1 - 2 * second) + second / 2], 1)
+    return 2 * codes + rng.normal(0, 0.1, (n, 2)) + [3, 0]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    "Densities of two moons, from small networks that are trained for a short time."
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(priors._NetworkPrior, "n_layers", 4)
+        patch.setattr(priors._NetworkPrior, "n_steps", 600)
+        kinds = ("normal", "flow", "two-stage")
+        return {kind: fit_prior(moons(2000, 0), kind=kind) for kind in kinds}
+
+
+@pytest.mark.parametrize(("kind", "stride"), [("flow", 1), ("two-stage", 5)])
+def test_networks_learn_a_density(fitted, kind, stride):
+    prior, others = fitted[kind], moons(1000, 1)
+    single = fit_prior(moons(2000, 0), 1).log_prob(others).mean()
+    assert prior.log_prob(others).mean() > single + 0.3  # than a single Gaussian
+    drawn = prior.sample(4000, seed=1)
+    assert drawn.shape == (4000, 2) and drawn.dtype == np.float32 and prior.latent_dim == 2
+    np.testing.assert_array_equal(drawn, prior.sample(4000, seed=1))
+    assert not np.allclose(drawn, prior.sample(4000, seed=2))
+    np.testing.assert_allclose(drawn.mean(axis=0), others.mean(axis=0), atol=0.3)
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(others.T), atol=0.7)
+    places = PLACES.reshape(401, 401, 2)[::stride, ::stride].reshape(-1, 2) + [4, 0.5]
+    share = np.exp(prior.log_prob(places)) * (stride * (MARKS[1] - MARKS[0])) ** 2
+    np.testing.assert_allclose(share.sum(), 1, atol=0.03)
+    np.testing.assert_allclose(share @ places, drawn.mean(axis=0), atol=0.1)
+    of_density = share @ prior.log_prob(places)  # the negative entropy
+    np.testing.assert_allclose(of_density, prior.log_prob(drawn).mean(), atol=0.08)
+    assert {prior.log_prob(z).shape for z in (others[:1], others[:1].tolist())} == {(1,)}
+
+
+def test_the_estimate_of_a_two_stage_density_is_near_its_integral(fitted):
+    prior, codes = fitted["two-stage"], moons(20, 1)
+    marks = np.linspace(-4, 4, 400)
+    u = np.stack(np.meshgrid(marks, marks), axis=-1).reshape(-1, 2)
+    log_p_u = NormalPrior(2).log_prob(u) + 2 * np.log(marks[1] - marks[0])
+    mean = prior.middle + prior.spread * priors._network(u, prior.weights[6:12], np)
+    covariance = np.diag(np.exp(prior.weights[12]) * prior.spread**2)
+    parts = [log_p_u + multivariate_normal(z, covariance).logpdf(mean) for z in codes]
+    gap = np.logaddexp.reduce(parts, axis=1) - prior.log_prob(codes)
+    assert abs(np.median(gap)) < 0.05 and abs(gap.mean()) < 0.2
+
+
+@pytest.mark.parametrize("kind", ["flow", "two-stage"])
+def test_a_sheet_of_networks_has_equal_shares(fitted, kind):
+    sheet, drawn = fitted[kind].quantiles(5, 0.1).reshape(5, 5, 2), fitted[kind].sample(20_000)
+    assert sheet.dtype == np.float32
+    shares = [(drawn[:, 0] < x).mean() for x in sheet[0, :, 0]]
+    np.testing.assert_allclose(shares, even_shares(5, 0.1), atol=0.03)
+    assert (np.diff(sheet[..., 1], axis=0) < 0).all()
+
+
+def test_networks_take_codes_of_any_scale_and_number(monkeypatch):
+    monkeypatch.setattr(priors._NetworkPrior, "n_steps", 30)
+    monkeypatch.setattr(priors._NetworkPrior, "n_layers", 2)
+    codes = np.random.default_rng(0).normal(size=(60, 3)) * [1e-3, 1, 100] + [5, 0, -700]
+    prior = fit_prior(codes, kind="flow")
+    drawn = prior.sample(2000)
+    assert np.isfinite(prior.log_prob(codes)).all() and prior.latent_dim == 3
+    np.testing.assert_allclose(drawn.mean(axis=0), codes.mean(axis=0), rtol=0.1, atol=0.6)
+    assert (drawn.std(axis=0) < 3 * codes.std(axis=0) + 0.01).all()
+    assert prior.quantiles(3).shape == (9, 3)
+
+
+@pytest.fixture(scope="module")
+def vamp(tiny, bits):
+    vae = tiny()
+    return vae, learn_prior(vae, bits.repeat(100, axis=0), 3, kind="vamp")
+
+
+def test_a_vamp_prior_is_the_mixture_of_the_posteriors_of_its_pseudo_inputs(vamp, bits):
+    vae, prior = vamp
+    z_mean, z_log_var = vae.posterior(prior.pseudo_inputs)
+    assert prior.pseudo_inputs.shape == (3, 2, 3, 1) and isinstance(prior, MixturePrior)
+    assert 0 <= prior.pseudo_inputs.min() and prior.pseudo_inputs.max() <= 1
+    np.testing.assert_allclose(prior.means, z_mean, atol=1e-5)
+    np.testing.assert_allclose(
+        np.diagonal(prior.covariances, 0, 1, 2), np.exp(z_log_var), rtol=1e-4
+    )
+    assert (prior.covariances[:, 0, 1] == 0).all()
+    np.testing.assert_allclose(prior.weights.sum(), 1)
+
+
+def test_a_vamp_prior_finds_the_posterior_that_codes_come_from(tiny, bits):
+    vae = tiny()
+    z_mean, z_log_var = (part[0] for part in vae.posterior(bits[:1]))
+    codes = z_mean + np.exp(z_log_var / 2) * np.random.default_rng(0).normal(size=(1500, 2))
+    prior = fit_prior(codes, 1, kind="vamp", model=vae)
+    start = vae.posterior(vae.decode(codes.mean(axis=0)[None]))[0][0]
+    assert abs(start - z_mean).max() > 0.3
+    np.testing.assert_allclose(prior.means[0], z_mean, atol=0.15)
+    np.testing.assert_allclose(np.log(np.diag(prior.covariances[0])), z_log_var, atol=0.2)
+
+
+def test_fitting_a_vamp_prior_leaves_the_model_as_it_was(vamp, tiny):
+    for trained, fresh in zip(vamp[0].get_weights(), tiny().get_weights(), strict=True):
+        np.testing.assert_array_equal(trained, fresh)
+
+
+def test_a_file_carries_a_vamp_prior_as_a_mixture(vamp, tmp_path):
+    from glyphnb.vae.pretrained import open_model, save_model
+
+    opened = open_model(save_model(vamp[0], tmp_path / "vae.keras", prior=vamp[1])).prior
+    codes = vamp[1].sample(20)
+    np.testing.assert_allclose(opened.log_prob(codes), vamp[1].log_prob(codes), rtol=1e-5)
+
+
+def test_the_kinds_have_one_door(fitted):
+    codes = moons(40, 0)
+    assert fit_prior(codes, kind="normal") == NormalPrior(2)
+    kinds = [priors.NormalPrior, priors.FlowPrior, priors.TwoStagePrior]
+    assert [type(prior) for prior in fitted.values()] == kinds
+    with pytest.raises(GlyphnbError, match="of mixture, normal, vamp, flow, two-stage, got 'x'"):
+        fit_prior(codes, kind="x")
+    for model, name in ((None, "NoneType"), (Autoencoder(2, shape=(8, 8, 1)), "Autoencoder")):
+        with pytest.raises(GlyphnbError, match=f'"vamp" needs a VAE as `model`, got {name}'):
+            fit_prior(codes, kind="vamp", model=model)
 
 
 def test_wrong_arguments_are_named():
