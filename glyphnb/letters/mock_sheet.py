@@ -74,8 +74,7 @@ def _rule(
     level, upright = range(cell, bottom + 1, step), range(cell, right + 1, pitch)
     if lines == "ruled":
         for y in level:
-            ends = [(cell // 5, y - step * 0.2), (across - cell // 5, y - step * 0.2)]
-            pen.line(ends, fill=150, width=width)
+            pen.line((cell // 5, y - step * 0.2, across - cell // 5, y - step * 0.2), 150, width)
     elif lines == "boxes":
         apart = max(pitch - cell, 4) // 4
         for x, y in ((x, y) for x in upright[:-1] for y in level[:-1]):
@@ -182,8 +181,8 @@ def mock_sheet(
     inks = face if isinstance(face, dict) else _drawn("".join(rows), face, 2 * cell)
     pitch, step = round((1 + room) * cell), int((leading + room) * cell)
     inked, owner = _write_rows(rows, inks, cell, pitch, step, rtl, wobble, gaps, rng)
-    size = len(rows), max(map(len, rows))
-    inked = np.maximum(inked, _rule(inked.shape, *size, cell, pitch, step, lines)) / 255
+    ruled = _rule(inked.shape, len(rows), max(map(len, rows)), cell, pitch, step, lines)
+    inked = np.maximum(inked, ruled) / 255
     for _ in range(specks):
         (y, x), size = rng.integers(0, inked.shape), rng.integers(1, 4)
         inked[y : y + size, x : x + size] = rng.uniform(0.5, 1)

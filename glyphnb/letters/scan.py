@@ -237,7 +237,7 @@ def _guide(letters: list, lost: list, gaps: np.ndarray, layout: _Layout, n: int)
         gap, i, j = min(near, default=(np.inf, 0, 0))
         letters[j] = _union(letters.pop(i), letters[j])
         widest_gap = max(widest_gap, gap)
-    apart = [min(_gap(a, b, gaps) for b in letters if b is not a) for a in letters]
+    apart = [min((_gap(a, b, gaps) for b in letters if b is not a), default=0) for a in letters]
     if widest_gap > 0.6 * np.median(apart):  # as far apart as letters are
         return None
     marks = sorted(lost, key=lambda mark: -mark.area)[: max(few, 0)]
