@@ -131,14 +131,19 @@ def fit_letters(
     together: bool = True,  # One scale for all; if not, each letter gets its usual height
     zoom: int = 1,  # Pixels for one pixel of the frame, along each side
     measure: Callable = signed_distance,  # Ink of a letter to its distances
-) -> np.ndarray:  # `(n, zoom * size, zoom * size)` float32 distances, in these pixels
+    room: bool = False,  # Enlarge the frame on all sides where a letter would be cut
+) -> np.ndarray:  # `(n, zoom * size, zoom * size)` float32 distances, in these pixels, or larger
     "Bring letters of a face into a frame. Raises `GlyphnbError` for a letter that the frame lacks."
     at = letter_indices(glyphs.letters.tolist(), like.letters.tolist())
-    heights, _, middles = _extents(glyphs.ink)
+    heights, widths, middles = _extents(glyphs.ink)
     ratios = zoom * like.heights[at] / heights
     scales = np.full(len(at), np.median(ratios[known])) if together else ratios
+    side = zoom * like.size
+    if room:
+        excess = (scales * np.maximum(heights, widths)).max() + 4 - side
+        side += 2 * max(int(np.ceil(excess / 2)), 0)
     placed = [
-        _place(measure(ink)[None], s, zoom * like.size, middles=o[None])
+        _place(measure(ink)[None], s, side, middles=o[None])
         for ink, s, o in zip(glyphs.ink, scales, middles, strict=True)
     ]
     return np.concatenate(placed).astype("float32")

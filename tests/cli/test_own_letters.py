@@ -1,15 +1,18 @@
 """cli.own_letters: a photo, a font or a folder of letters, as the commands take them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from fontTools.ttLib import TTFont
+from PIL import Image, ImageDraw
 
-from glyphnb.letters.files import read_provenance
+from glyphnb.letters.files import read_provenance, save_glyphs
 from glyphnb.letters.folders import load_data, load_image
-from glyphnb.letters.glyphs import GLYPH_SETS
+from glyphnb.letters.glyphs import GLYPH_SETS, GlyphSet
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
 
@@ -21,15 +24,30 @@ class TestComplete:
         assert "without STIX Italic and its family" in done.out and "from 17 faces" in done.out
         made = sorted(path.name for path in Path("mine/letters").iterdir())
         kinds = {digit: "given" if digit in "257" else "guessed" for digit in GLYPH_SETS["digits"]}
-        assert made == [f"{digit}-{kind}.png" for digit, kind in kinds.items()]
-        letter = load_image("mine/letters/3-guessed.png")
+        named = [f"{digit}_{kind}.png" for digit, kind in kinds.items()]
+        assert made == [*named, "provenance.json"]
+        assert sorted(path.name for path in Path("mine/svg").iterdir()) == [
+            name.replace("png", "svg") for name in named
+        ]
+        assert load_data("mine/letters").letters.tolist() == list(kinds)
+        assert load_data("mine/letters").faces.tolist() == list(kinds.values())
+        text = Path("mine/sheet.svg").read_text()
+        assert text.count(">given<") == 3 and text.count(">guessed<") == 7
+        assert re.search(
+            r"(Rough sketches|Good guesses): .* by 0\.\d\d, an average letter", done.out
+        )
+        assert "Overlap with the face's own letters: 0." in done.out
+        assert "As sharp as the given letters: 7 of 7 guesses" in done.out
+        letter = load_image("mine/letters/3_guessed.png")
         assert letter.shape == (192, 192) and 0.02 < (letter < 128).mean() < 0.5
         with Image.open("mine/sheet.png") as sheet:
             assert sheet.width > 500
-        before = Path("mine/sheet.png").read_bytes()
+        font = Path("mine/STIXGeneralItalic completed.ttf")
+        before = [path.read_bytes() for path in (Path("mine/sheet.png"), font)]
+        assert TTFont(font).getBestCmap().keys() >= set(map(ord, "0123456789 "))
         Path("mine/notes.txt").write_text("mine")
         assert glyphnb(*words, "--out", "mine").status == 0  # again, over its own files only
-        assert Path("mine/sheet.png").read_bytes() == before
+        assert [path.read_bytes() for path in (Path("mine/sheet.png"), font)] == before
         assert Path("mine/notes.txt").read_text() == "mine"
 
     def test_images(self, here, glyphnb):
@@ -37,7 +55,7 @@ class TestComplete:
         for letter, ink in zip("147", render_glyphs("147", "Computer Modern", 90).ink, strict=True):
             Image.fromarray(255 - ink).save(f"scans/{letter}.jpg", quality=90)
         done = glyphnb("complete", "--images", "scans", "--set", "digits", "--out", "out")
-        assert "21 faces" in done.out and len(list(Path("out/letters").iterdir())) == 10
+        assert "21 faces" in done.out and len(load_data("out/letters")) == 10
 
     @pytest.mark.parametrize(
         "words, named",
@@ -79,7 +97,56 @@ class TestComplete:
         words = ["--font", "mine.ttf", "--letters", "ابج", "--learn-from", "more", "--out", "out"]
         done = glyphnb("complete", *words)
         assert done.status == 0 and "from 8 faces" in done.out, done.err
-        assert len(list(Path("out/letters").iterdir())) == 21
+        assert len(load_data("out/letters")) == 21
+
+    @pytest.fixture
+    def few_faces(self, monkeypatch):
+        "Eight faces are enough to learn from, and quick."
+        names = list(find_fonts())[:8]
+        monkeypatch.setattr("glyphnb.latent.guesses.tqdm", lambda faces, **options: faces)
+        monkeypatch.setattr(
+            "glyphnb.latent.guesses.find_fonts",
+            lambda text="": {name: find_fonts()[name] for name in names},
+        )
+
+    def test_shards_are_refused_or_called_sketches(self, here, glyphnb, refused, few_faces):
+        rng = np.random.default_rng(0)
+        Path("scribbles").mkdir()
+        for letter in "0123":
+            page = Image.new("L", (120, 120), 255)
+            points = [tuple(map(int, point)) for point in rng.uniform(10, 110, (5, 2))]
+            ImageDraw.Draw(page).line(points, fill=0, width=4)
+            page.save(f"scribbles/{letter}.png")
+        words = ["complete", "--images", "scribbles", "--set", "digits", "--out", "mine"]
+        refused(words, r"no letters of this face.* by 0\.[012]\d", "--learn-from", "--anyway")
+        done = glyphnb(*words, "--anyway")
+        assert done.status == 0 and "No letters of this face" in done.out
+        faces = load_data("mine/letters").faces.tolist()
+        assert faces.count("given") == 4 and faces.count("sketch") == 6
+        assert Path("mine/scribbles sketch.ttf").exists()
+        assert TTFont("mine/scribbles sketch.ttf")["name"].getDebugName(1) == "scribbles sketch"
+
+    def test_a_whole_hand_of_both_cases_becomes_a_font(self, here, glyphnb, refused, few_faces):
+        save_glyphs(render_glyphs("latin-both", "STIX", 100), "hand", stem=None)
+        done = glyphnb("complete", "--images", "hand", "--name", "Anna's hand", "--out", "mine")
+        assert done.status == 0 and "All letters are given" in done.out, done.err
+        (font,) = Path("mine").glob("*.ttf")
+        read = TTFont(font)
+        assert read["name"].getDebugName(1) == "Anna's hand"
+        assert read.getBestCmap().keys() >= set(map(ord, GLYPH_SETS["latin-both"]))
+        names = [path.name.lower() for path in Path("mine/letters").iterdir()]
+        assert len(set(names)) == len(names) == 53  # no two differ in case alone
+        refused(["complete", "--images", "hand", "--name", "x" * 70, "--out", "b"], "--name")
+
+    def test_hands_to_learn_from(self, here, glyphnb, few_faces):
+        for hand, face in (("anna", "STIX"), ("bert", "Computer Modern")):
+            drawn = render_glyphs("digits", face, 100)
+            save_glyphs(GlyphSet(drawn.ink, drawn.letters, [hand] * 10), f"hands/{hand}", stem=None)
+        words = ["complete", "--images", "hands/anna", "--letters", "2-6", "--learn-from", "hands"]
+        done = glyphnb(*words, "--out", "out")
+        assert done.status == 0 and "Drawing 5 letters after 2 3 4 5 6" in done.out, done.err
+        assert "from 9 faces" in done.out  # all but the hand itself
+        assert len(load_data("out/letters")) == 10
 
 
 class TestLetters:
@@ -102,10 +169,8 @@ class TestLetters:
         words = ["letters", "--letters", "ABX", "--size", 320, "--out", "drawn"]
         assert glyphnb(*words).status == 0
         assert glyphnb("complete", "--images", "drawn", "--letters", "AX").status == 0
-        assert sorted(path.name for path in Path("glyphnb-font/letters").glob("*-given.png")) == [
-            "A-given.png",
-            "X-given.png",
-        ]
+        made = load_data("glyphnb-font/letters")
+        assert made.letters[made.faces == "given"].tolist() == ["A", "X"]
         assert glyphnb("tint", "drawn", "--out", "one").status == 0
         monkeypatch.chdir("/")
         assert glyphnb("tint", here / "drawn/A.png", "--out", here / "two").status == 0

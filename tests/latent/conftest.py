@@ -2,7 +2,7 @@
 
 import pytest
 
-from glyphnb.latent.complete import StyleSpace
+from glyphnb.latent.complete import OutlineStyles
 from glyphnb.latent.outlines import align_faces, restyle
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
@@ -12,4 +12,4 @@ def digits():
     "Ten digits of all faces, and a style space without those of STIX."
     glyphs = render_glyphs("digits", list(find_fonts()), size=160)
     known = glyphs[glyphs.families != "STIX"]
-    return glyphs, StyleSpace(restyle(align_faces(known), 6))
+    return glyphs, OutlineStyles(restyle(align_faces(known), 6))

@@ -2,11 +2,17 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from glyphnb.latent.complete import StyleSpace, complete_letters, iou, learn_styles, read_letters
-from glyphnb.latent.outlines import Faces, align_faces, fill_outline, fit_letters, restyle
-from glyphnb.letters.glyphs import GLYPH_SETS, GlyphnbError
+from glyphnb.latent.complete import PenStyles, StyleSpace, iou
+from glyphnb.latent.outlines import (
+    Faces,
+    align_faces,
+    fill_outline,
+    fit_letters,
+    pen_distance,
+    restyle,
+)
+from glyphnb.letters.glyphs import GlyphnbError
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
 
@@ -55,38 +61,6 @@ def test_the_size_of_the_frame_changes_little():
     assert abs(cut - np.clip(finer, -0.1, 0.1)).mean() < 0.01
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (300, 120), (64, 200)])
-def test_images_of_other_sizes(tmp_path, digits, shape):
-    glyphs, space = digits
-    face = glyphs[glyphs.faces == "STIX Bold"]
-    for letter, ink in zip("257", face.ink[[2, 5, 7]], strict=True):
-        side = min(shape)
-        small = np.asarray(Image.fromarray(ink).resize((side, side), Image.Resampling.LANCZOS))
-        sheet = np.zeros(shape, np.uint8)
-        sheet[:side, :side] = small
-        Image.fromarray(255 - sheet).save(tmp_path / f"{letter}.png")
-    given, together = read_letters(tmp_path)
-    assert together and given.letters.tolist() == list("257")
-    drawn = complete_letters(space, given)
-    exact = complete_letters(space, face[np.array([2, 5, 7])])
-    assert iou(drawn.glyphs.ink / 255, exact.glyphs.ink / 255).min() > 0.75
-    Image.fromarray(np.pad(255 - face.ink[3], 40, constant_values=255)).save(tmp_path / "3.png")
-    assert not read_letters(tmp_path)[1]
-    assert read_letters(tmp_path, "52")[0].letters.tolist() == ["2", "5"]
-
-
-def test_given_letters_stay_as_they_are(digits):
-    glyphs, space = digits
-    face = glyphs[glyphs.faces == "STIX"]
-    done = complete_letters(space, face[np.array([4, 1])])
-    assert done.glyphs.letters.tolist() == list(GLYPH_SETS["digits"])
-    assert np.flatnonzero(done.given).tolist() == [1, 4]
-    exact = fill_outline(fit_letters(face, space, known=[1, 4], zoom=4))
-    shares = iou(exact, done.glyphs.ink / 255)
-    assert shares[done.given].min() == 1 and shares[~done.given].max() < 1
-    assert 0 < done.overlap < 1
-
-
 def test_a_mistake_is_said():
     blank = np.zeros((2, 3, 48, 48), np.float32)
     space = StyleSpace(
@@ -94,5 +68,32 @@ def test_a_mistake_is_said():
     )
     with pytest.raises(GlyphnbError, match="got Z"):
         space.style(blank[0, :1], "Z")
-    with pytest.raises(GlyphnbError, match="8 faces"):
-        learn_styles("arabic")
+
+
+def test_a_pen_draws_whole_letters_of_one_width(digits):
+    from skimage.measure import label
+
+    glyphs, _ = digits
+    known, face = glyphs[glyphs.families != "STIX"], glyphs[glyphs.faces == "STIX"]
+    styles = PenStyles(restyle(align_faces(known, measure=pen_distance), 2, weight=0))
+    given = fit_letters(face[:4], styles, measure=pen_distance)
+    expected = styles.complete(given, "0123")
+    thin, thick = (styles.draw(expected, np.arange(10), 4, width) for width in (1.0, 3.0))
+    for letter, drawn in zip(face.letters, thin, strict=True):
+        assert label(drawn > 0.5).max() == 1, letter  # no shards: digits are one piece each
+    ratio = thick.sum() / thin.sum()
+    assert 2.4 < ratio < 3.2  # three times as wide
+    assert iou(thick, thin).max() < 0.6
+
+
+def test_an_average_is_what_is_expected_when_nothing_is_given(digits):
+    glyphs, space = digits
+    average = space.average()
+    np.testing.assert_allclose(average.distances.ravel(), space.mean.ravel())
+    face = glyphs[glyphs.faces == "STIX"]
+    sure = space.complete(fit_letters(face, space), face.letters)
+    away = abs(average.distances) > 1
+    assert (abs(average.p_ink - 0.5) < abs(sure.p_ink - 0.5))[away].mean() > 0.5  # less certain
+    some = space.complete(fit_letters(face[:3], space), "012", wanted=[7, 4])
+    whole = space.complete(fit_letters(face[:3], space), "012")
+    np.testing.assert_allclose(some.p_ink, whole.p_ink[[7, 4]])

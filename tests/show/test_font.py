@@ -1,4 +1,4 @@
-"""letters.font."""
+"""show.font."""
 
 import io
 
@@ -10,7 +10,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from PIL import Image, ImageFont
 
-from glyphnb.letters.font import (
+from glyphnb.show.font import (
     Outlines,
     build_font,
     draw_curves,
