@@ -132,9 +132,9 @@ def complete(
     """
     from glyphnb.latent import guesses
     from glyphnb.letters.files import results_folder
-    from glyphnb.show.font import check_font_name
     from glyphnb.letters.glyphs import GlyphnbError
     from glyphnb.letters.typefaces import bundled_face
+    from glyphnb.show.font import check_font_name
 
     given, bundled = guesses.gather_given(font, images, letters, set), bundled_face(font)
     face = str(given.glyphs.faces[0])
@@ -185,8 +185,8 @@ def _print_sharpness(completed):
 def _write_face(place: Path, completed, called: str, word: str) -> str:
     "Write a face as pictures, as outlines and as a font; give the name of the font file."
     from glyphnb.letters.files import save_glyphs
-    from glyphnb.show.font import Outlines, save_font, svg_sheet, trace_outlines
     from glyphnb.letters.glyphs import GlyphSet
+    from glyphnb.show.font import Outlines, save_font, svg_sheet, trace_outlines
 
     kinds = ["given" if given else word for given in completed.given]
     labelled = GlyphSet(completed.glyphs.ink, completed.glyphs.letters, kinds)

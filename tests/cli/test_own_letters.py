@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from glyphnb.letters.files import read_provenance, save_glyphs
 from glyphnb.letters.folders import load_data, load_image
+from glyphnb.letters.form import form_boxes, load_pages
 from glyphnb.letters.glyphs import GLYPH_SETS, GlyphSet
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
 
@@ -189,6 +190,23 @@ class TestScan:
         assert done.status == 2 and "found 10" in done.err
         assert not Path("x").exists() and Path("x-contact.png").exists()  # to see what was found
 
+    def test_corrections_by_the_numbers_of_the_contact_sheet(self, here, photo, glyphnb, refused):
+        words = ["scan", photo, "--letters", "acdijfgh", "--out", "mine"]
+        assert glyphnb(*words, "--drop", "2", "--join", "7+8").status == 0
+        assert sorted(load_data("mine").letters) == list("acdfghij")
+        Path("names.txt").write_text("\n".join(f"{k} {k}" for k in range(1, 10)) + "\n10 x y\n")
+        done = glyphnb("scan", photo, "--names", "names.txt", "--out", "named")
+        assert done.status == 0 and sorted(load_data("named").letters)[-2:] == ["x", "y"], done.err
+        for option, word in (("--drop", "4+5"), ("--join", "4"), ("--split", "x")):
+            said = f"{option} takes numbers such as .*{re.escape(word)}"
+            refused([*words[:-1], "bad", option, word], said)
+        refused([*words[:-1], "bad", "--drop", "11"], "letters 1 to 10; 11 is not there")
+        refused([*words[:-1], "bad", "--names", "names.txt"], "--names")
+
+    def test_several_photos(self, here, photo, glyphnb):
+        done = glyphnb("scan", photo, photo, "--letters", "abcdijefgh" * 2, "--out", "mine")
+        assert done.status == 0 and "Wrote 20 letters" in done.out and "contact-1.png" in done.out
+
     def test_from_a_sheet_to_a_morph(self, here, photo, glyphnb, run):
         assert glyphnb("scan", photo, "--out", "mine", "--letters", "abcdijefgh").status == 0
         done = run(
@@ -203,3 +221,23 @@ class TestScan:
         assert record["sources"][0]["sources"][0]["file"] == "sheet.jpg"  # back to the photo
         for name in ("originals", "converted"):
             assert len(list(Path("made", name).glob("*.png"))) == 10
+
+
+class TestSheet:
+    def test_a_form_is_printed_and_read(self, here, glyphnb, refused):
+        done = glyphnb("sheet", "--letters", "a-e", "--out", "form.pdf")
+        assert done.status == 0 and "5 letters to form.pdf" in done.out
+        page = load_pages("form.pdf")[0].copy()
+        inks = render_glyphs("abcd", size=160).ink
+        for (left, top), ink in zip(form_boxes(5)[0][:4], inks, strict=True):
+            y, x = round((top + 3) * len(page) / 297), round((left + 3) * len(page) / 297)
+            page[y : y + 160, x : x + 160] -= ink
+        Image.fromarray(page).save("filled.png")
+        done = glyphnb("scan", "filled.png", "--out", "mine")
+        assert done.status == 0 and "boxes left empty: e" in done.err
+        assert sorted(path.name for path in Path("mine").glob("*.png")) == [
+            "01_a.png", "02_b.png", "03_c.png", "04_d.png"
+        ]  # fmt: skip
+        refused(["scan", "form.pdf", "--out", "none"], "form.pdf: .*(empty|no ink)")
+        refused(["sheet", "--letters", "ab", "--out", "form.png"], "form.png must end in .pdf")
+        refused(["sheet"], "--letters")
