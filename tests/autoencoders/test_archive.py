@@ -240,6 +240,15 @@ CRAFTED = {
 }
 
 
+def test_sizes_are_checked_before_memory_is_taken(monkeypatch):
+    "Nothing is decoded, and nothing of the size of the pixels is made."
+    monkeypatch.setattr(archive, "decode_pixels", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(archive.np, "zeros", lambda *_: pytest.fail("made"))
+    for name in ("more pixels than fit", "many that are too many together"):
+        with pytest.raises(GlyphnbError, match="at most 134,217,728 bytes"):
+            unpack_glyphs(CRAFTED[name])
+
+
 @pytest.mark.parametrize("name", CRAFTED)
 def test_a_crafted_archive_is_refused_in_one_line(name):
     with pytest.raises(GlyphnbError) as error:
@@ -258,15 +267,6 @@ def test_the_crafted_archives_are_wrong_in_one_point_only():
     assert unpack_glyphs(palette)["0.png"].mode == "P"
     jpeg = unpack_glyphs(craft([ROW], names=["a.jpg"]))
     assert list(jpeg) == ["a.jpg.png"]  # what is written is a PNG file, and called one
-
-
-def test_sizes_are_checked_before_memory_is_taken(monkeypatch):
-    "Nothing is decoded, and nothing of the size of the pixels is made."
-    monkeypatch.setattr(archive, "decode_pixels", lambda *_: pytest.fail("decoded"))
-    monkeypatch.setattr(archive.np, "zeros", lambda *_: pytest.fail("made"))
-    for name in ("more pixels than fit", "many that are too many together"):
-        with pytest.raises(GlyphnbError, match="at most 134,217,728 bytes"):
-            unpack_glyphs(CRAFTED[name])
 
 
 def test_more_than_an_archive_holds_is_refused_when_packing(monkeypatch):

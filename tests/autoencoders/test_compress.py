@@ -106,6 +106,8 @@ def test_a_bomb_does_not_go_off():
     with pytest.raises(GlyphnbError, match="more than"):
         unseal(craft(bytes(1 << 25)))
     assert unsqueeze(squeeze(b"poem"), 4) == b"poem"
+    with pytest.raises(GlyphnbError, match="more than 3 bytes"):
+        unsqueeze(squeeze(b"poem"), 3)
 
 
 def test_an_archive_of_the_first_form_is_named_as_such():

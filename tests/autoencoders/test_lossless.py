@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from glyphnb.autoencoders.lossless import ContextModel, decode_pixels, encode_pixels
+from glyphnb.autoencoders.lossless import (
+    ContextModel,
+    _batches,
+    decode_pixels,
+    encode_pixels,
+)
 from glyphnb.letters.glyphs import GlyphnbError
 from glyphnb.letters.typefaces import render_glyphs
 
@@ -100,6 +105,23 @@ def test_a_model_learns_what_a_context_says():
     p = model.predict(contexts, np.zeros(100, np.uint64)) / 65536
     assert (p[bits == 1] > 0.95).all() and (p[bits == 0] < 0.05).all()
     assert (model.predict(contexts, np.ones(100, np.uint64)) == 32768).all()  # another question
+
+
+def test_a_model_forgets():
+    "After 20,000 zeros, 3,000 ones are enough to expect a one."
+    model = ContextModel([1.0])
+    contexts, node = np.full((1, 100), np.uint64(7)), np.zeros(100, np.uint64)
+    for bit, steps in ((0, 200), (1, 30)):
+        for _ in range(steps):
+            p = model.predict(contexts, node)
+            model.learn(np.full(100, bit))
+    assert (p > 60_000).all()
+
+
+def test_few_small_images_come_before_many():
+    digits = [np.add.outer(np.arange(8), np.arange(8) + i % 5).astype(np.uint8) for i in range(300)]
+    assert [len(batch) for batch in _batches(digits)][:4] == [2, 4, 8, 16]
+    assert len(encode_pixels(digits)) < 400  # the first ones teach what the others look like
 
 
 def test_what_is_no_code_of_pixels_is_refused():
