@@ -286,7 +286,7 @@ class FlowPrior(_NetworkPrior):
 
     def _coupling(self, weights, number, x, xp):
         "Compute from every second coordinate how the others are scaled, by at most e³, and shifted."
-        kept = (np.arange(x.shape[1]) % 2 == number % 2).astype("float32")
+        kept = xp.array(np.arange(x.shape[1]) % 2 == number % 2, "float32")
         moves = _network(x * kept, weights[4 * number : 4 * number + 4], xp)
         log_scale, shift = xp.split(moves, 2, axis=1)
         return 3 * xp.tanh(log_scale / 3) * (1 - kept), shift * (1 - kept)
