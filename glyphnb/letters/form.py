@@ -165,8 +165,7 @@ def _find_form(grey: np.ndarray) -> _Form | None:
     "Look for the marks of a form. Raises `GlyphnbError` where fewer than three are seen."
     import zxingcpp
 
-    found: dict[int, list] = {}
-    letters: list[str] = []
+    found, letters = dict[int, list](), list[str]()
     for code in zxingcpp.read_barcodes(grey, formats=zxingcpp.barcode_formats_from_str("QRCode")):
         at, mark = code.position, re.fullmatch(r"glyphnb ([1-4]) (\w+)", code.text)
         if mark and mark[2] in PAPERS:
@@ -261,10 +260,9 @@ def read_names(
     """
     drop, join, split = list[int](), list[tuple[int, ...]](), list[int]()
     names: dict[int, list[str]] = {}
-    for line in Path(path).read_text(encoding="utf-8").splitlines():
-        words = line.partition("#")[0].split()
-        if not words:
-            continue
+    lines = (s.partition("#")[0] for s in Path(path).read_text(encoding="utf-8").splitlines())
+    for line in filter(str.strip, lines):
+        words = line.split()
         if not re.fullmatch(r"\d+(\+\d+)*", words[0]) or not 2 <= len(words) <= 3:
             raise GlyphnbError(f"{path}: expected a number and a letter, like '1 a', got {line!r}")
         numbers = tuple(int(number) for number in words[0].split("+"))
@@ -319,11 +317,13 @@ def _part_of(edits: Edits, here: range) -> Edits:
 
 
 def _read_pages(files, letters, rtl, size, align, edits: Edits) -> list[_Page]:
-    "Find the letters of all pages; the number of letters guides where there is but one page."
+    "Find the letters of all pages, which may run on from page to page, or be those of each page."
     pages, how = [(Path(f), grey) for f in files for grey in load_pages(f)], (rtl, size, align)
     if len(pages) == 1:
         return [_read_page(*pages[0], letters, *how, edits)]
     read, first = [_read_page(*page, None, *how, NO_EDITS) for page in pages], 1
+    if letters and edits == NO_EDITS and sum(len(p.found.glyphs) for p in read) != len(letters):
+        read = [_read_page(*page, letters, *how, NO_EDITS) for page in pages]
     for k, page in enumerate(pages):
         here = range(first, first + len(read[k].found.glyphs))
         own, first = _part_of(edits, here), here.stop
@@ -368,8 +368,7 @@ def scan_sheet(
     found = _name_letters(pages, named, contacts)
     known = bool(named) or all(page.is_form for page in pages)
     ends = [f"_{safe_name(letter)}" if known else "" for letter in found]
-    digits = max(2, len(str(len(found))))
-    files_named = [f"{k:0{digits}}{end}.png" for k, end in enumerate(ends, 1)]
+    files_named = [f"{k:0{max(2, len(str(len(ends))))}}{end}.png" for k, end in enumerate(ends, 1)]
     inks = np.concatenate([page.found.glyphs.ink for page in pages])
     written = write_images(target, zip(files_named, 255 - inks, strict=True))
     sources = [{"file": Path(file).name, "sha256": sha256(file)} for file in files]
@@ -383,8 +382,9 @@ def scan_sheet(
 def _name_letters(pages: list[_Page], named: list[str] | None, contacts: list[Path]) -> list[str]:
     "Name the letters of all pages. Raises `GlyphnbError` where their number is not that of the names."
     free = [page for page in pages if not page.is_form]
-    count = sum(len(page.found.glyphs) for page in free)
-    if named and free and len(named) != count:
+    counts = [len(page.found.glyphs) for page in free]
+    named = named * len(free) if named and {*counts} == {len(named)} else named
+    if named and free and len(named) != (count := sum(counts)):
         file = ", ".join(dict.fromkeys(str(page.file) for page in free))
         rows = "; ".join(" + ".join(map(str, page.found.rows)) for page in free)
         seen = f"{file}: found {count} letters ({rows}), but {len(named)} were named"

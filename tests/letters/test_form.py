@@ -160,6 +160,8 @@ class TestPages:
             photos, tmp_path / "less", "acde", edits=Edits(drop=(2,), join=((5, 6),), split=())
         )
         assert len(load_data(tmp_path / "less")) == 4
+        scan_sheet(photos, tmp_path / "hands", "abc")  # each photo shows them all
+        assert "".join(load_data(tmp_path / "hands").letters) == "abcabc"
         with pytest.raises(GlyphnbError, match="letters 1 to 6"):
             scan_sheet(photos, tmp_path / "none", edits=Edits(drop=(9,)))
 
