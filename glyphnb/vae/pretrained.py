@@ -136,7 +136,7 @@ def pretrain(
     rounded = [weight.astype("float16") for weight in exact]
     cost = _loss(rounded, validation.images) - _loss(exact, validation.images)
     extras: dict = {name: history[name] for name in ("loss", "val_loss")}
-    extras |= {"cost_of_rounding": cost, MARK: 1, **learn_prior(vae, images)._asdict()}
+    extras |= {"cost_of_rounding": cost, MARK: 1, **learn_prior(vae, images, 60)._asdict()}
     with replacing(out) as staged, open(staged, "wb") as file:
         np.savez_compressed(file, *rounded, **extras)
     return vae
@@ -252,6 +252,11 @@ def _extras(letters, prior, recipe) -> bytes:
         arrays |= {name: getattr(letters, name) for name in ("ink", "letters", "faces")}
         arrays["origins"] = json.dumps(letters.origins, ensure_ascii=False)
     if prior is not None:
+        if not isinstance(prior, MixturePrior):
+            kind = type(prior).__name__
+            raise GlyphnbError(
+                f"`prior`: a file carries a mixture, got a {kind}; use `fit_prior(codes)`"
+            )
         arrays |= prior._asdict()
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
