@@ -187,34 +187,34 @@ def _read_form(grey: np.ndarray, form: _Form, size: int, align: str):
     "Read the boxes of a form: its page, level; what was found; the letters whose boxes are empty."
     from skimage.transform import estimate_transform
 
-    page, letters = np.array(PAPERS[form.paper]), form.letters
-    scale = 2000 / page.max()  # pixels per millimetre
-    width, height = (page * scale).round().astype(int).tolist()
+    letters, places = form.letters, form_boxes(len(form.letters), form.paper)[0]
+    scale = 2000 / max(PAPERS[form.paper])  # pixels per millimetre
+    end = PAPERS[form.paper][0] * scale, (places[:, 1].max() + _SIDE + 2) * scale
     map_ = estimate_transform("projective", form.places * scale, form.seen).params
     how = Image.Transform.PERSPECTIVE, (map_ / map_[2, 2]).ravel()[:8].tolist()
-    level = np.asarray(
-        Image.fromarray(grey).transform((width, height), *how, Image.Resampling.BICUBIC)
-    )
-    home, side = np.zeros(level.shape, np.int32), round((_SIDE - 2) * scale)
-    corners = np.rint((form_boxes(len(letters), form.paper)[0] + 1) * scale).astype(int)
+    page = Image.fromarray(grey).transform((round(end[0]), round(end[1])), *how)
+    level, side = np.asarray(page), round((_SIDE - 2) * scale)
+    home, owner = np.zeros(level.shape, np.int32), np.zeros(level.shape, np.int32)
+    corners = np.rint((places + 1) * scale).astype(int)
     for number, (left, top) in enumerate(corners, 1):  # a millimetre inside of the printed line
         home[top : top + side, left : left + side] = number
-    dark = np.where(home > 0, darkness(level)[0], 0).clip(0, 1)
+    dark = darkness(level)[0].clip(0, 1)
+    dark[: round((_MARGIN + _CODE + 2) * scale)] = 0  # marks and instructions
     ink = find_ink(np.rint(255 - 255 * dark).astype(np.uint8))
-    owner = np.zeros_like(home)
     for region in find_regions(ink):
-        owner[tuple(region.coords.T)] = np.bincount(home[tuple(region.coords.T)]).argmax()
-    full = np.bincount(owner.ravel(), minlength=len(letters) + 1) > ink.stroke**2
-    full[0] = False
+        spot = tuple(region.coords.T)
+        counts = np.bincount(home[spot], minlength=2)
+        box = counts[1:].argmax() + 1
+        owner[spot] = np.where((home[spot] == box) | (counts[box] > counts[0]), box, 0)
+    full = np.bincount(owner.ravel(), minlength=len(letters) + 1)[1:] > ink.stroke**2
     if not full.any():
         raise GlyphnbError("the boxes of the form are empty")
-    owner = (np.cumsum(full) * full)[owner].astype(np.int32)
+    owner = np.append(0, np.cumsum(full) * full)[owner].astype(np.int32)
     columns = len(set(corners[:, 0]))
-    rows = [int(full[1:][k : k + columns].sum()) for k in range(0, len(letters), columns)]
+    rows = [int(full[k : k + columns].sum()) for k in range(0, len(letters), columns)]
     glyphs = cut_letters(dark, owner, [row for row in rows if row], 0, size, align)
-    named = [letter for letter, there in zip(letters, full[1:], strict=True) if there]
-    empty = [letter for letter, there in zip(letters, full[1:], strict=True) if not there]
-    boxes = np.column_stack([corners, corners + side])[full[1:]]
+    named, empty = np.array(letters)[full].tolist(), np.array(letters)[~full].tolist()
+    boxes = np.column_stack([corners, corners + side])[full]
     return level, Found(GlyphSet(glyphs.ink, named, glyphs.faces), boxes, owner, rows, 0.0), empty
 
 # %% ../../nbs/1_letters/19_form.ipynb #contact-sheet
@@ -225,8 +225,9 @@ def contact_sheet(
 ) -> Image.Image:  # Photo with numbered boxes, and the glyphs below
     "Draw what was found, for a person to check."
     numbers = numbers or [str(k) for k in range(1, len(found.boxes) + 1)]
-    photo = Image.fromarray(grey).convert("RGB")
+    photo = Image.fromarray(grey)
     photo.thumbnail((1400, 1400))
+    photo = photo.point([level // 8 * 8 for level in range(256)]).convert("RGB")  # a smaller file
     zoom, pen = photo.width / grey.shape[1], ImageDraw.Draw(photo)
     font = _print_type(max(14, photo.width // 70))
     for number, box in zip(numbers, found.boxes * zoom, strict=True):
@@ -234,8 +235,7 @@ def contact_sheet(
         place = box[0], max(box[1] - 2, 0)
         pen.rectangle(pen.textbbox(place, number, font, anchor="ls"), fill=(255, 255, 255))
         pen.text(place, number, fill=(203, 24, 29), font=font, anchor="ls")
-    side, names = 96, found.glyphs.letters.tolist()
-    n_cols = max(photo.width // (side + 4), 1)
+    side, names, n_cols = 96, found.glyphs.letters.tolist(), max(photo.width // 100, 1)
     height = photo.height + -(-len(names) // n_cols) * (side + 26) + 8
     page = Image.new("RGB", (photo.width, height), "white")
     page.paste(photo)

@@ -185,7 +185,7 @@ def _find_boxes(mask: np.ndarray, walls: np.ndarray, stroke: float):
     from scipy import ndimage
 
     boxes, none = _box_numbers(walls, 4 * stroke), np.zeros(mask.shape, np.int32)
-    edges = np.zeros(mask.shape, bool)
+    edges, rims = np.zeros(mask.shape, bool), boxes > 0
     if boxes.max() < 3:
         return none, edges
     for axis, runs in ((0, _runs(walls)), (1, _runs(walls.T).T)):  # lines below boxes, and beside
@@ -195,6 +195,8 @@ def _find_boxes(mask: np.ndarray, walls: np.ndarray, stroke: float):
         rim = ndimage.minimum_filter1d(boxes, 5, axis) == 0
         rim &= ndimage.maximum_filter1d(boxes, reach, axis) > 0
         edges |= rim & (runs <= 1.8 * max(thick, 2) + 2)
+        rims |= rim
+    edges |= (ndimage.maximum_filter(boxes, reach) > 0) & ~rims  # where two lines meet
     parts, n_parts = ndimage.label(mask & ~edges, np.ones((3, 3)))
     homes = np.zeros((n_parts + 1, boxes.max() + 1))
     np.add.at(homes, (parts.ravel(), boxes.ravel()), 1)

@@ -44,9 +44,11 @@ def fill(page, letters, paper="a4"):
     return page
 
 
-def photograph(page, seed=0, turns=0, hide=None):
-    "Make up a photo of a page: in perspective, in uneven light, perhaps upside down."
+def photograph(page, seed=0, turns=0, hide=None, bent=0.0):
+    "Make up a photo of a page: in perspective, in uneven light, perhaps bent or upside down."
     rng, (tall, wide) = np.random.default_rng(seed), page.shape
+    lower = np.rint(bent * tall / 297 * np.sin(np.pi * np.arange(wide) / wide)).astype(int)
+    page = np.take_along_axis(page, (np.arange(tall)[:, None] - lower) % tall, axis=0)
     corners = np.array([[0, 0], [wide, 0], [wide, tall], [0, tall]], float)
     seen = corners * 0.45 + 0.03 * corners[2] + rng.uniform(-0.03, 0.03, (4, 2)) * wide
     how = homography(seen[None], corners[None])[0].ravel()[:8].tolist()
@@ -59,18 +61,18 @@ def photograph(page, seed=0, turns=0, hide=None):
     return Image.fromarray(np.rot90(grey, turns))
 
 
-@pytest.fixture
-def form(tmp_path):
-    "The page of a form for ten letters, and its file."
-    print_form("abcdefghij", tmp_path / "form.pdf")
-    (page,) = load_pages(tmp_path / "form.pdf")
+@pytest.fixture(scope="module")
+def form(tmp_path_factory):
+    "The page of a form for ten letters."
+    file = tmp_path_factory.mktemp("form") / "form.pdf"
+    print_form("abcdefghij", file)
+    (page,) = load_pages(file)
     return page
 
 
 class TestForm:
-    @pytest.mark.parametrize("turns", [1, 2])
-    def test_a_filled_form_names_its_letters(self, tmp_path, form, turns):
-        photograph(fill(form, "ab.defgh.j"), turns, turns).save(tmp_path / "p.png")
+    def test_a_filled_form_names_its_letters_also_bent_and_upside_down(self, tmp_path, form):
+        photograph(fill(form, "ab.defgh.j"), seed=1, turns=2, bent=3).save(tmp_path / "p.png")
         with pytest.warns(GlyphnbWarning, match="boxes left empty: c i"):
             files = scan_sheet(tmp_path / "p.png", tmp_path / "out", size=96)
         names = ["01_a", "02_b", "03_d", "04_e", "05_f", "06_g", "07_h", "08_j"]
