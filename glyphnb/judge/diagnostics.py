@@ -165,7 +165,7 @@ def _holes(vae, images, seed) -> Finding:
     return Finding(
         "holes",
         f"{share:.0%} of sampled codes lie outside all posteriors; of other images, {usual:.0%}",
-        "samples will often be blurred"
+        "many samples lie between the training codes, and need not be letters"
         if many
         else "sampled codes lie outside about as often as codes of other images",
     )

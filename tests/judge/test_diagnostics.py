@@ -173,7 +173,7 @@ def test_unused_axes_are_counted(shipped, many):
 @pytest.mark.parametrize(
     "share, usual, verdict",
     [
-        (0.95, 0.67, "samples will often be blurred"),
+        (0.95, 0.67, "many samples lie between the training codes, and need not be letters"),
         (0.56, 0.56, "sampled codes lie outside about as often as codes of other images"),
         (0.02, 0.0, "sampled codes lie outside about as often as codes of other images"),
     ],
