@@ -27,11 +27,16 @@ def timeline(path):
 
 
 def test_the_plainest_call(here, run):
-    done = run("morph", "ج", "ق", "--steps", "12", cwd=here)
+    done = run("morph", "ف", "ق", "--steps", "12", cwd=here)
     assert done.returncode == 0 and done.stderr == ""
     assert [path.name for path in here.iterdir()] == ["morph.gif"]
     with Image.open("morph.gif") as film:
         assert film.is_animated and film.size == (256, 256)
+
+
+def test_a_letter_that_the_model_confuses_is_named(here, run):
+    done = run("morph", "ج", "ق", "--steps", "4", cwd=here)
+    assert done.returncode == 0 and done.stderr == "glyphnb: the model draws ج like ح\n"
 
 
 def test_a_word_there_and_back(here, glyphnb, letters):
