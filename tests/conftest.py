@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -165,3 +166,56 @@ def tiny():
         return vae
 
     return tiny
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A Chromium without a window, of Playwright: tests call `browser.new_page()`.
+
+    A test that asks for `new_page` in its place also learns of each request to the network.
+    """
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("no browser here: install Chromium or Chrome, such as `apt install chromium`")
+    quiet = "headless no-sandbox disable-gpu disable-quic no-first-run disable-component-update"
+    quiet += " disable-background-networking disable-sync"
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(
+            executable_path=path, args=[f"--{word}" for word in quiet.split()]
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def new_page(browser):
+    """Open a page, with options of Playwright: `new_page(viewport={"width": 390, "height": 800})`.
+
+    When the test ends it fails for each request that left this machine, and for each error in a
+    page or on its console; a test that expects one clears `page.outside` or `page.errors`.
+    """
+    pages = []
+
+    def new_page(**options):
+        page = browser.new_page(**options)
+        page.outside, page.errors = [], []
+        page.on("request", lambda request: _local(request.url) or page.outside.append(request.url))
+        page.on("websocket", lambda socket: _local(socket.url) or page.outside.append(socket.url))
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
+        pages.append(page)
+        return page
+
+    yield new_page
+    for page in pages:
+        page.context.close()
+    assert not [url for page in pages for url in page.outside], "requests to the network"
+    assert not [error for page in pages for error in page.errors], "errors in a page"
+
+
+def _local(url):
+    return re.match(
+        r"(data|blob|file|about|chrome|devtools):|\w+://(127\.0\.0\.1|localhost)\b", url
+    )
