@@ -245,7 +245,7 @@ def _constriction():
         import constriction
     except ImportError as error:
         raise GlyphnbError(
-            "archives need the package constriction, which has no build for this machine"
+            "archives need constriction (not made for Linux on ARM): pip install 'glyphnb[tools]'"
         ) from error
     return constriction.stream
 

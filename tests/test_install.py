@@ -1,0 +1,134 @@
+"""A small installation: what works without the extras, and what says how to get them."""
+
+import ast
+import re
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# The names by which packages are imported, where these are not the names by which they are installed.
+IMPORTED = {"scikit-image": "skimage", "scikit-learn": "sklearn", "pot": "ot", "pillow": "PIL"}
+IMPORTED |= {"zxing-cpp": "zxingcpp", "augmentor": "Augmentor", "fonttools": "fontTools"}
+# With `glyphnb[tools]` come the writer of videos, through MoviePy, and with widgets comes IPython.
+BROUGHT = {"tools": {"imageio_ffmpeg"}, "notebooks": {"IPython"}, "keras": {"h5py"}}
+
+WITHOUT = """
+import sys
+import glyphnb
+
+class Without:  # a finder as it would be if these packages were not installed
+    def __init__(self, finder):
+        self.finder = finder
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in {names}:
+            return self.finder.find_spec(name, path, target)
+
+sys.meta_path[:-1] = map(Without, sys.meta_path[:-1])  # the last one is that of glyphnb
+"""
+
+
+def groups():
+    "Names of packages, as they are imported, that settings.ini lists for each extra; '' is for all."
+    config = ConfigParser(delimiters=["="])
+    config.read(ROOT / "settings.ini", encoding="utf-8")
+    found = {}
+    for key, words in config["DEFAULT"].items():
+        if key.endswith("requirements"):
+            packages = re.findall(r"(?:^|\s)([\w-]+)", words)
+            extra = key.removesuffix("requirements").rstrip("_")
+            found[extra] = {IMPORTED.get(name, name) for name in packages} | BROUGHT.get(
+                extra, set()
+            )
+    return found
+
+
+EXTRAS = set().union(*(names for extra, names in groups().items() if extra not in ("", "dev")))
+
+
+def run_without(names, code, *words, cwd):
+    "Run code in a fresh interpreter that does not find some packages."
+    code = WITHOUT.format(names=set(names)) + code
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=cwd, capture_output=True, text=True
+    )
+
+
+def glyphnb_without(names, *words, cwd):
+    code = "from glyphnb.cli.main import main; sys.exit(main())"
+    return run_without(names, code, *words, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--help", "morph ج ق --steps 4 --out film.gif", "letters --letters abc --out drawn"],
+    ids=lambda words: words.split()[0],
+)
+def test_films_and_letters_need_no_extra(words, tmp_path):
+    done = glyphnb_without(EXTRAS, *words.split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "--help" in words or any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "words, extra",
+    [
+        ("morph ج ق --steps 4 --out film.mp4", "tools"),
+        ("morph ج ق --steps 4 --path geodesic", "tools"),
+        ("doctor", "tensorflow"),
+    ],
+)
+def test_a_missing_extra_is_named_in_one_line_with_its_command(words, extra, tmp_path):
+    done = glyphnb_without(EXTRAS, *words.split(), cwd=tmp_path)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("glyphnb: error: ") and f"pip install 'glyphnb[{extra}]'" in last
+    assert "Traceback" not in done.stderr and not any(tmp_path.iterdir())
+
+
+def test_in_python_too_and_only_what_glyphnb_imports(tmp_path):
+    done = run_without(EXTRAS, "from glyphnb import VAE", cwd=tmp_path)
+    assert "pip install 'glyphnb[tensorflow]'" in done.stderr.splitlines()[-1]
+    done = run_without(EXTRAS, "import keras", cwd=tmp_path)  # of the user
+    assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'keras'"
+    code = "from importlib.util import find_spec; assert find_spec('no_such_package') is None"
+    assert run_without([], code, cwd=tmp_path).returncode == 0
+
+
+def test_every_package_that_is_imported_is_in_a_group():
+    "Those of the base are never missing; each of the others leads to its extra."
+    import glyphnb
+
+    known, imported = groups(), set()
+    for path in (ROOT / "glyphnb").glob("*/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            imported |= {name.partition(".")[0] for name in names}
+    others = imported - set(sys.stdlib_module_names) - known[""] - {"glyphnb"}
+    assert others <= EXTRAS
+    assert others - set(glyphnb._EXTRAS) == set()
+    for name, extra in glyphnb._EXTRAS.items():
+        if extra in ("tools", "notebooks"):
+            assert name in known[extra], name
+
+
+def test_tensorflow_loads_without_a_word_and_says_what_matters(tmp_path):
+    "Its notes about the machine go; a message of another kind stays."
+    code = "import glyphnb, keras; keras.ops.zeros(1)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    (tmp_path / "tensorflow.py").write_text(
+        "import os\n"
+        "os.write(2, b'I0000 00:00:1.5 99 port.cc:153] oneDNN custom operations are on.\\n')\n"
+        "os.write(2, b'2025-08-01 10:00:00.1: E cuda_dnn: Unable to register cuDNN factory: "
+        "Attempting to register factory for plugin cuDNN\\n')\n"
+        "os.write(2, b'the disk is full\\n')\n"
+    )
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import glyphnb, tensorflow"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr == "the disk is full\n"
