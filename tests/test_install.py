@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# The names by which packages are imported, where these are not the names by which they are installed.
+# Packages that are imported by another name than they are installed by.
 IMPORTED = {"scikit-image": "skimage", "scikit-learn": "sklearn", "pot": "ot", "pillow": "PIL"}
 IMPORTED |= {"zxing-cpp": "zxingcpp", "augmentor": "Augmentor", "fonttools": "fontTools"}
 # With `glyphnb[tools]` come the writer of videos, through MoviePy, and with widgets comes IPython.
@@ -32,7 +32,7 @@ sys.meta_path[:-1] = map(Without, sys.meta_path[:-1])  # the last one is that of
 
 
 def groups():
-    "Names of packages, as they are imported, that settings.ini lists for each extra; '' is for all."
+    "Packages that settings.ini lists for each extra, as they are imported; '' is for all."
     config = ConfigParser(delimiters=["="])
     config.read(ROOT / "settings.ini", encoding="utf-8")
     found = {}

@@ -96,7 +96,7 @@ def to_clip(
     paper: str = "white",  # Colour of 0
 ):  # A MoviePy `VideoClip`: `clip.write_gif(path)`, `clip.write_videofile(path)`
     "Make a MoviePy clip of frames. Raises `GlyphnbError` for an invalid colour."
-    from moviepy import VideoClip  # takes longer to import than a GIF to make
+    from moviepy.video.VideoClip import VideoClip  # takes longer to import than a GIF to make
 
     frames = np.asarray(frames)
     _in_colour(frames[:1], ink, paper)  # a colour that is wrong is found now

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from imageio_ffmpeg import count_frames_and_secs
-from moviepy import VideoFileClip
+from moviepy.video.io.VideoFileClip import VideoFileClip
 from PIL import Image
 
 from glyphnb.latent.animation import (
@@ -241,7 +241,7 @@ class TestAllFiles:
         path = save_animation(pictures(0, 3), tmp_path / f"film{ending}")
         before = path.read_bytes()
         monkeypatch.setattr("PIL.Image.Image.save", half)
-        monkeypatch.setattr("moviepy.VideoClip.write_videofile", half)
+        monkeypatch.setattr("moviepy.video.VideoClip.VideoClip.write_videofile", half)
         with pytest.raises(OSError, match="no space"):
             save_animation(pictures(1, 3), path)
         assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
