@@ -79,16 +79,16 @@ def _lacking(path: Path, text: str) -> list[str]:
 def find_fonts(
     text: str = "",  # Only faces that can draw every character of this text
 ) -> dict[str, Path]:  # Name of the face to its font file
-    "List the text faces that ship with Matplotlib, by family and weight: 21 from version 3.11 on."
-    home = find_spec("matplotlib").origin  # type: ignore[union-attr]  # Matplotlib is not loaded
-    folder = Path(str(home)).parent / "mpl-data" / "fonts" / "ttf"
+    "List 21 text faces that ship with Matplotlib, by family and weight; one is here for versions before 3.11."
+    homes = {"matplotlib": "mpl-data/fonts/ttf", "glyphnb": "static"}  # Matplotlib is not loaded
+    folders = [Path(str(find_spec(name).origin)).parent / at for name, at in homes.items()]  # type: ignore[union-attr]
     fonts = {}
     for family, (stem, styles) in _STYLES.items():
         for style, ending in styles.items():
-            fonts[f"{family} {style}".strip()] = folder / f"{stem}{ending}.ttf"
-    return {
-        name: path for name, path in fonts.items() if path.is_file() and not _lacking(path, text)
-    }
+            for path in (folder / f"{stem}{ending}.ttf" for folder in folders):
+                if path.is_file():
+                    fonts.setdefault(f"{family} {style}".strip(), path)
+    return {name: path for name, path in fonts.items() if not _lacking(path, text)}
 
 
 def font_family(
