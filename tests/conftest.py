@@ -1,5 +1,6 @@
 """What several tests look at: made once a session, and never changed."""
 
+import gc
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+gc.set_threshold(100_000, 20, 20)  # looking for garbage is a fifth of the time of a training
 
 GLYPHNB = str(Path(sys.executable).with_name("glyphnb"))
 

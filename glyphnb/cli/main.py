@@ -6,6 +6,7 @@
 __all__ = ['make_app', 'main']
 
 # %% ../../nbs/6_cli/69_main.ipynb #imports
+import gc
 import sys
 
 from cyclopts import App
@@ -90,4 +91,10 @@ def main(
     words: list[str] | None = None,  # Words of the command line; those of this process by default
 ) -> int:  # Exit status: 0 done, 2 something given was wrong, 130 interrupted
     "Run a command; what is wrong with its input is said in one line."
-    return run_app(make_app(), sys.argv[1:] if words is None else words)
+    if words is not None:
+        return run_app(make_app(), words)
+    # Looking for garbage takes a quarter of the time in which TensorFlow loads and compiles.
+    gc.set_threshold(100_000, 20, 20)
+    status = run_app(make_app(), sys.argv[1:])
+    gc.freeze()  # and more than a second at the end, when all memory is given back anyway
+    return status
