@@ -99,13 +99,14 @@ def _lay_down(inked, owner, ink, paper, ground, rng) -> tuple[np.ndarray, np.nda
 
     ink, paper, ground = (np.array(colour, float) for colour in (ink, paper, ground))
     pad = int(0.12 * inked.shape[1])
-    on = np.pad(np.ones(inked.shape), pad)[..., None]
+    on = np.pad(np.ones(inked.shape, bool), pad)[..., None]
     inked, owner = np.pad(inked, pad), np.pad(owner, pad)
     fibre = gaussian_filter(rng.normal(size=inked.shape), 2)[..., None] * 8
-    wood = gaussian_filter(rng.normal(size=inked.shape), (1.5, 25))[..., None] * 90
-    wood = wood * (ground != paper).any()
+    wood = rng.normal(size=inked.shape)  # drawn in any case: the seed gives the same sheet
+    if (ground != paper).any():
+        ground = ground + gaussian_filter(wood, (1.5, 25))[..., None] * 90
     sheet = paper + (ink - paper) * inked[..., None] + fibre
-    return on * sheet + (1 - on) * (ground + wood), owner
+    return np.where(on, sheet, ground), owner
 
 
 def _tilt_sheet(sheet, owner, angle, perspective, ground, rng) -> tuple[np.ndarray, np.ndarray]:
@@ -131,9 +132,13 @@ def _lamp(shape, light, shadow, hand, rng) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
     away = x * np.cos(angle) + y * np.sin(angle)
     away /= np.ptp(away)
-    lit = (1 - light * (away + 0.5)) * (1 - shadow / (1 + np.exp(-50 * (away - 0.3))))
-    far = np.hypot(x - 0.4, (y - 0.4) * height / width)
-    return lit * (1 - hand / (1 + np.exp(120 * (far - 0.45))))
+    lit = 1 - light * (away + 0.5)
+    if shadow:
+        lit *= 1 - shadow / (1 + np.exp(-50 * (away - 0.3)))
+    if hand:
+        far = np.hypot(x - 0.4, (y - 0.4) * height / width)
+        lit *= 1 - hand / (1 + np.exp(120 * (far - 0.45)))
+    return lit
 
 
 def _photograph(colours: np.ndarray, blur: float, noise: float, rng) -> np.ndarray:
