@@ -8,10 +8,14 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 QUIET := TQDM_DISABLE=1 CUDA_VISIBLE_DEVICES=-1
 MODEL_TESTS := tests/autoencoders tests/vae tests/judge tests/latent/test_plane.py tests/latent/test_morph.py
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-jax test-torch lab fix chapters readme weights bench lock clean
+# One place for uv: ours, or that of the machine.
+UV := $(firstword $(wildcard $(BIN)/uv) uv)
+LIBRARY_TESTS ?= tests/letters tests/show tests/autoencoders tests/vae tests/latent tests/judge
+.PHONY: help demo test test-fast test-jax test-torch test-lowest test-newest test-colab test-lab \
+  lab fix chapters readme weights bench lock clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\)[: ].*## /\1\t/p' Makefile | expand -t 14
 
 .venv/ready: settings.ini setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "glyphnb needs Python 3.10 to 3.13, but $(PYTHON) is %d.%d. Install one of these and say, for example: make $(or $(firstword $(MAKECMDGOALS)),demo) PYTHON=python3.12" % v)'
@@ -44,6 +48,32 @@ test-jax: .venv/ready  ## The tests of models with Keras on JAX
 
 test-torch: .venv-torch/ready  ## The tests of models with Keras on PyTorch
 	$(QUIET) KERAS_BACKEND=torch .venv-torch/bin/python -m pytest $(MODEL_TESTS)
+
+# Environments beside .venv, each with packages of another age; PYTHON says with which Python.
+.venv-lowest/ready .venv-newest/ready: .venv-%/ready: settings.ini setup.py
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv-$*
+	$(UV) pip install --quiet --python .venv-$*/bin/python --compile-bytecode \
+	  --resolution $(if $(filter lowest,$*),lowest-direct,highest) -e '.[dev]'
+	@touch $@
+
+test-lowest: .venv-lowest/ready  ## The tests of the library with the oldest packages that settings.ini allows
+test-newest: .venv-newest/ready  ## The same with the newest packages
+test-lowest test-newest: test-%:
+	$(QUIET) .venv-$*/bin/python -m pytest -n 2 --dist loadfile $(LIBRARY_TESTS)
+
+# What somebody has who opens a chapter on Colab: the wheel, and the versions that are there.
+.venv-colab/ready: settings.ini setup.py tools/colab.txt $(shell find glyphnb -name '*.py')
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv-colab
+	$(UV) build --quiet --wheel --out-dir .venv-colab/dist
+	$(UV) pip install --quiet --python .venv-colab/bin/python --compile-bytecode \
+	  -c tools/colab.txt "$$(ls $$PWD/.venv-colab/dist/*.whl)[tensorflow]" anywidget ipykernel ipywidgets nbclient
+	@touch $@
+
+test-colab: .venv-colab/ready  ## The chapters from theory to a film, each in an empty folder, with Colab's packages
+	$(QUIET) .venv-colab/bin/python tools/spine $(CHAPTER)
+
+test-lab: .venv/ready  ## The same chapters in JupyterLab, in a browser
+	ALL_IN_LAB=1 pytest tests/test_lab.py
 
 lab: .venv/ready  ## JupyterLab on the chapters
 	jupyter lab nbs
@@ -78,4 +108,4 @@ lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
 	tools/lock constraints.txt
 
 clean:  ## Remove the environment and what was built
-	rm -rf .venv .venv-torch build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
