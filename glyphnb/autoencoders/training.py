@@ -172,6 +172,8 @@ def train(
     if folder is not None:
         others.append(keras.callbacks.BackupAndRestore(str(folder), double_checkpoint=True))
     model.compile(keras.optimizers.Adam(one_cycle(learning_rate, steps)))
+    # TensorFlow would compile the first step twice: once more for the variables that it makes.
+    model.optimizer.build(model.trainable_variables)
     model.fit(
         batches,
         epochs=epochs,

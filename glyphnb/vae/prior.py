@@ -178,6 +178,7 @@ def _learn(nats, arrays, codes, seed, learning_rate, n_steps):
         part.assign(array)
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, n_steps)
     learner.compile(keras.optimizers.Adam(falling, global_clipnorm=1.0))
+    learner.optimizer.build(learner.trainable_variables)  # as in `train`
     order = np.random.default_rng(seed).permutation(len(codes))
     held_out, rest = np.split(codes[order].astype("float32"), [max(len(codes) // 10, 1)])
     learner.fit(

@@ -243,3 +243,18 @@ def test_a_checkpoint_belongs_to_its_images(blots, tmp_path):
         train(small(), blots, epochs=3, checkpoint=tmp_path, callbacks=[Cut(1)])
     with pytest.raises(GlyphnbError, match="belongs to another training"):
         train(small(), 1 - blots, epochs=3, checkpoint=tmp_path)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="others build before they run")
+def test_a_step_is_compiled_once(blots):
+    class Counted(Autoencoder):
+        traces = 0
+
+        def call(self, *args, **kwargs):
+            self.traces += 1
+            return super().call(*args, **kwargs)
+
+    model = small(Counted)
+    model.traces = 0
+    train(model, blots, epochs=2, batch_size=20, progress=False)
+    assert model.traces == 1
