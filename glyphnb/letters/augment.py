@@ -9,7 +9,7 @@ __all__ = ['ARTICLE', 'GENTLE', 'create_augmentor_pipeline', 'Distortion', 'Quar
 # %% ../../nbs/1_letters/14_augment.ipynb #imports
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -238,10 +238,14 @@ def _resample(ink: np.ndarray, moved: np.ndarray, maps: np.ndarray) -> np.ndarra
             image = Image.fromarray(ink[i])
             ink[i] = image.transform(image.size, method, coefficients[i].tolist(), kernel)
 
-    some = np.flatnonzero(moved)
-    with ThreadPoolExecutor() as pool:  # a hundred at a time: a thread has its price
-        list(pool.map(draw, np.array_split(some, max(len(some) // 100, 1))))
+    _in_parts(draw, np.flatnonzero(moved))
     return ink
+
+
+def _in_parts(draw: Callable, some: np.ndarray):
+    "Draw these images on all cores, a hundred at a time: a thread has its price, and so has memory."
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(draw, np.array_split(some, max(len(some) // 100, 1))))
 
 
 def fit_squares(
@@ -318,10 +322,15 @@ def elastic_field(
     knots: int = 6,  # Random arrows along each side; the fewer, the smoother
 ) -> np.ndarray:  # `(n, 2, size, size)` shifts along rows and columns, root mean square 1
     "Draw smooth random fields: a coarse grid of random arrows, spread by a Gaussian along each axis."
+    return _spread(rng.normal(size=(n, 2, knots, knots)), size)
+
+
+def _spread(arrows: np.ndarray, size: int) -> np.ndarray:
+    knots = arrows.shape[-1]
     distance = np.linspace(0, knots - 1, size)[:, None] - np.arange(knots)
     spread = np.exp(-(distance**2))
-    arrows = spread @ rng.normal(size=(n, 2, knots, knots)) @ spread.T
-    return arrows / np.sqrt((arrows**2).sum(axis=1).mean(axis=(1, 2)))[:, None, None, None]
+    fields = spread @ arrows @ spread.T
+    return fields / np.sqrt((fields**2).sum(axis=1).mean(axis=(1, 2)))[:, None, None, None]
 
 
 @dataclass(frozen=True)
@@ -334,11 +343,16 @@ class Elastic(Distortion):
         from scipy import ndimage
 
         size, bent = ink.shape[1], np.empty_like(ink)
-        fields = elastic_field(len(ink), size, rng) * (amounts * size)[:, None, None, None]
-        for old, new, place in zip(ink, bent, np.indices((size, size)) + fields, strict=True):
-            for channel in np.ndindex(ink.shape[3:]):  # one, where ink has one tone
-                at = (..., *channel)
-                ndimage.map_coordinates(old[at], place, output=new[at], order=1)
+        arrows, here = rng.normal(size=(len(ink), 2, 6, 6)), np.indices((size, size))
+
+        def bend(some):
+            fields = _spread(arrows[some], size) * (amounts[some] * size)[:, None, None, None]
+            for i, place in zip(some, here + fields, strict=True):
+                for channel in np.ndindex(ink.shape[3:]):  # one, where ink has one tone
+                    at = (..., *channel)
+                    ndimage.map_coordinates(ink[i][at], place, output=bent[i][at], order=1)
+
+        _in_parts(bend, np.arange(len(ink)))
         return bent
 
 
