@@ -48,7 +48,8 @@ class NumpyVAE:
         self.recipe = dict(_RECIPE)
         self.prior = MixturePrior(*(extras[name] for name in MixturePrior._fields))
         split = next(i for i, w in enumerate(weights) if w.ndim == 2 and len(w) == self.latent_dim)
-        self.encoder, self.decoder = weights[: split - 2], weights[split:]  # without z_log_var
+        self.encoder, self.decoder = weights[: split - 2], weights[split:]
+        self.z_log_var = weights[split - 2 : split]  # the encoder's second output
 
     @cached_property
     def letters(self) -> GlyphSet:
