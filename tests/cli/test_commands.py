@@ -100,7 +100,7 @@ def test_an_interrupt_that_python_drops_is_repeated(place):
             del thing
             assert watch() is None
         try:
-            time.sleep(5)
+            time.sleep(60)
         finally:
             time.sleep(0.5)  # longer than it takes to repeat an interrupt
             cleaned.append(place)
@@ -110,7 +110,7 @@ def test_an_interrupt_that_python_drops_is_repeated(place):
     # A shell makes its background jobs ignore interrupts, and this may be one.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        assert run_app(app, []) == 130 and time.monotonic() - start < 3
+        assert run_app(app, []) == 130 and time.monotonic() - start < 30
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
