@@ -6,12 +6,13 @@
 __all__ = ['own_letters', 'names_or_number', 'train', 'sample', 'grid', 'reconstruct', 'open_to_draw', 'write_tiles']
 
 # %% ../../nbs/6_cli/62_own_models.ipynb #imports
+import unicodedata
 from pathlib import Path
 from typing import Literal
 
 from .commands import Steps, documented, quiet_keras
 from .own_letters import Align, Faces, Label
-from ..letters.glyphs import GlyphnbError
+from ..letters.glyphs import GlyphnbError, split_letters
 
 # %% ../../nbs/6_cli/62_own_models.ipynb #own-letters
 def own_letters(
@@ -57,8 +58,9 @@ def names_or_number(
     if text.isdigit() and text not in glyphs.letters:
         found = int(text)
     else:
+        text = unicodedata.normalize("NFC", text)
         parts, words = [part.strip() for part in text.split(",")], text.replace(",", " ").split()
-        ways = (parts, words, [letter for word in words for letter in word])  # typed together
+        ways = (parts, words, split_letters(text))  # the last one: typed together
         groups = [set(group.tolist()) for group in (glyphs.letters, glyphs.faces, glyphs.families)]
         known = [names for names in ways if any(set(names) <= group for group in groups)]
         if not known:

@@ -65,7 +65,7 @@ def gather_faces(
 
     Warns about a file or a hand that cannot be used. Raises `GlyphnbError` for a path that gives nothing.
     """
-    text, family = GLYPH_SETS.get(letters, letters), font_family(leave_out or "")
+    text, family = "".join(split_letters(letters)), font_family(leave_out or "")
     faces: list = [f for f in find_fonts(text) if not leave_out or font_family(f) != family]
     drawn: list[GlyphSet] = []
     hands: list[tuple[GlyphSet, bool]] = []
@@ -95,7 +95,7 @@ def _read_font(letters: str, path: Path, place: Path, family: str) -> GlyphSet |
     "Letters of a font that has all, and is of another family; a bad font is an error if named itself."
     try:
         kin = family and str(describe_font(path).get("name")).startswith(family)
-        usable = can_draw(path, GLYPH_SETS.get(letters, letters)) and not kin
+        usable = can_draw(path, "".join(split_letters(letters))) and not kin
         return render_glyphs(letters, path, size=160) if usable else None
     except Exception as error:  # a damaged font may raise anything
         if path == place:

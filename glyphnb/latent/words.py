@@ -22,12 +22,26 @@ from .baselines import dense_path, transport
 from .geodesics import geodesic
 from .morph import ease_in_out, lerp, piecewise, sample_path, slerp, spline
 from .plane import encode_mean
-from ..letters.glyphs import GlyphnbError, GlyphnbWarning, GlyphSet, as_images, to_uint8
+from glyphnb.letters.glyphs import (
+    GlyphnbError,
+    GlyphnbWarning,
+    GlyphSet,
+    as_images,
+    split_graphemes,
+    to_uint8,
+)
 from ..vae.prior import prior_of
 
 # %% ../../nbs/4_latent/48_words.ipynb #spell
 def _nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
+
+
+def _apart(word: str, known: Sequence[str]) -> list[str]:
+    "Letters of a word; joiners, and a comma that is not known, only stand between letters."
+    kept = [g for g in split_graphemes(word) if g in known or not (g.isspace() or g == ",")]
+    bare = ["".join(c for c in g if unicodedata.category(c) != "Cf") for g in kept]
+    return [g if g in known else plain for g, plain in zip(kept, bare, strict=True) if plain]
 
 
 def spell(
@@ -41,8 +55,7 @@ def spell(
     """
     names, known = [], [_nfc(name) for name in known]
     for word in map(_nfc, [words] if isinstance(words, str) else words):
-        apart = [c for c in word if not c.isspace() and unicodedata.category(c) != "Cf"]
-        names += [word] if word in known else apart
+        names += [word] if word in known else _apart(word, known)
     unknown = [name for name in dict.fromkeys(names) if name not in known]
     if unknown:
         raise GlyphnbError(f"the model knows {' '.join(known)}; got {' '.join(unknown)}")

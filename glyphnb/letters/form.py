@@ -119,7 +119,7 @@ def _draw_page(hints: list, boxes: np.ndarray, paper: str) -> Image.Image:
         letters.append(letter)
     for number, ((left, top), *_) in enumerate(_marks(paper) * _DOTS, 1):
         sheet.paste(_code(f"glyphnb {number} {paper}", _CODE), (round(left), round(top)))
-    texts = "".join(letters), " ".join(letters)
+    texts = "".join(letters), " ".join("U+002C" if a == "," else a for a in letters)
     text = next(text for text in texts if split_letters(text, repeat=True) == letters)
     code, bottom = _code(f"glyphnb: {text}", 2 * _CODE), height - round(_MARGIN * _DOTS)
     sheet.paste(code, ((width - code.width) // 2, bottom - code.height))

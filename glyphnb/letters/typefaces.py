@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import sys
+import unicodedata
 import warnings
 from difflib import get_close_matches
 from functools import lru_cache
@@ -28,8 +29,10 @@ from glyphnb.letters.glyphs import (
     GlyphnbWarning,
     GlyphSet,
     fit_square,
+    split_graphemes,
     split_letters,
 )
+from ..show.names import is_visible
 
 # %% ../../nbs/1_letters/11_typefaces.ipynb #faces
 _STYLES = {  # family: file stem, then style and file ending
@@ -71,9 +74,16 @@ def _open_font(path: Path) -> TTFont:
 
 
 def _lacking(path: Path, text: str) -> list[str]:
-    "Characters of a text that the font file lacks; spaces and joiners draw nothing."
-    has = _characters(path, path.stat().st_mtime_ns)
-    return [c for c in text if not (ord(c) in has or c.isspace() or c in JOINERS)]
+    "Letters of a text that the font file lacks; spaces and joiners draw nothing."
+    return [letter for letter in split_graphemes(text) if _spelled(path, letter) is None]
+
+
+def _spelled(path: Path, letter: str) -> str | None:
+    "Write a letter in characters of a font, é as one or as e with an accent; `None` if it lacks some."
+    has, silent = _characters(path, path.stat().st_mtime_ns), JOINERS + "\ufe0e\ufe0f"
+    forms = (unicodedata.normalize(form, letter) for form in ("NFC", "NFD"))
+    whole = (f for f in forms if all(ord(c) in has or c.isspace() or c in silent for c in f))
+    return next(whole, None)
 
 
 def find_fonts(
@@ -203,6 +213,7 @@ def find_font_files(
     "List the font files of a folder. Raises `GlyphnbError` when there is none."
     endings = (".ttf", ".otf")
     found = sorted(p for p in Path(dir_path).rglob("*") if p.suffix.lower() in endings)
+    found = [p for p in found if all(map(is_visible, p.relative_to(dir_path).parts))]
     found = [p for p in found if but is None or p.resolve() != Path(but).resolve()]
     if not found:
         raise GlyphnbError(f"{dir_path}: expected TTF or OTF files, found none")
@@ -302,7 +313,8 @@ def render_glyphs(
             more = f" and {len(missing) - 30} more" if len(missing) > 30 else ""
             named = " ".join(missing[:30]) + more
             raise GlyphnbError(f"`letters`: the face {name} has no glyph for {named}")
-        large = _draw(shaped, path, max(size, 1000), align)
+        spelled = [_spelled(path, letter) or letter for letter in shaped]
+        large = _draw(spelled, path, max(size, 1000), align)
         ink += large if size >= 1000 else [fit_square(letter, size) for letter in large]
         names += [name] * len(wanted)
         origins[name] = {"family": font_family(name), **describe_font(path)}

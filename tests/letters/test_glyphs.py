@@ -10,11 +10,15 @@ from glyphnb.letters.glyphs import (
     GLYPH_SETS,
     GlyphnbError,
     GlyphSet,
+    Paper,
     as_images,
     fit_square,
+    paper_of,
     split_letters,
     to_float,
+    to_ink,
     to_uint8,
+    vote_on_paper,
 )
 from glyphnb.letters.typefaces import render_glyphs
 
@@ -46,7 +50,7 @@ def test_fitting_keeps_the_aspect(height, width, size):
         ("a-", ["a", "-"]),
         ("-", ["-"]),
         ("hello", list("helo")),
-        ("e\u0301a", ["e\u0301", "a"]),
+        ("e\u0301a", ["\xe9", "a"]),
         ("का", ["का"]),  # the sign of a vowel has no combining class, and belongs to its letter
         ("ب\u200d \u200dب\u200d \u200dب", ["ب\u200d", "\u200dب\u200d", "\u200dب"]),
         ("\u0600-\u0605", None),  # invisible signs only
@@ -110,3 +114,103 @@ def test_what_is_not_an_image_is_refused_with_what_was_found(images, found):
 def test_images_of_a_set_are_made_once(shapes):
     assert shapes.images is shapes.images
     assert shapes.images.shape == (6, 48, 48, 1) and shapes.families.tolist() == ["Bars"] * 6
+
+
+@pytest.mark.parametrize(
+    "choice, wanted",
+    [
+        ("क्ष", ["क्ष"]),  # a conjunct: rule GB9c
+        ("क्ष्रकि", ["क्ष्र", "कि"]),
+        ("\u1112\u1161\u11ab글", ["한", "글"]),  # as macOS writes it
+        ("நிกำ", ["நி", "กำ"]),
+        ("🇨🇳👍🏽", ["🇨🇳", "👍🏽"]),
+        ("U+1100-U+1102", ["ᄀ", "ᄁ", "ᄂ"]),  # side by side in a text they would be one
+        ("a,b", ["a", "b"]),
+        ("а-в, ё,x", ["а", "б", "в", "ё", "x"]),
+        ("a U+002C b", ["a", ",", "b"]),
+        ("\u212b\xc5A\u030a", ["\xc5"]),  # three ways to write one letter
+        ("\u200dب,ب\u200d", ["\u200dب", "ب\u200d"]),
+    ],
+)
+def test_a_letter_is_what_a_reader_takes_for_one(choice, wanted):
+    assert split_letters(choice) == wanted
+
+
+def test_a_comma_alone_is_not_a_letter():
+    with pytest.raises(GlyphnbError, match=r"got ','; for a comma, write U\+002C"):
+        split_letters(",")
+
+
+SIZES = (200, 28)  # pixels a side
+
+
+@pytest.fixture(scope="session")
+def bold():
+    "Bold letters, which fill most of what they are cropped to."
+    return [render_glyphs("latin", "DejaVu Sans Bold", size=size).ink for size in SIZES]
+
+
+def cropped(ink):
+    ink = np.where(ink > 127, 255, 0).astype(np.uint8)
+    return ink[ink.any(axis=1)][:, ink.any(axis=0)]
+
+
+def framed(ink):
+    return np.pad(ink, 2, constant_values=255)
+
+
+def vignette(ink):
+    y, x = np.mgrid[-1 : 1 : len(ink) * 1j, -1 : 1 : len(ink) * 1j]
+    return (255 - (255 - ink) * (1 - 0.33 * (x**2 + y**2))).astype(np.uint8)
+
+
+def specks(ink):
+    dust = np.random.default_rng(0).random(ink.shape)
+    return np.where(dust < 0.03, 255 - ink, ink)
+
+
+WAYS = {
+    "plain": lambda ink: ink,
+    "cropped": cropped,
+    "cropped to the width": lambda ink: np.pad(cropped(ink), ((9, 9), (0, 0))),
+    "framed": framed,
+    "thick frame": lambda ink: np.pad(ink, len(ink) // 7, constant_values=255),
+    "vignette": vignette,
+    "specks": specks,
+    "dim": lambda ink: 255 - ((255 - ink) * 0.45).astype(np.uint8),
+    "weak": lambda ink: ink // 2,
+    "shadow": lambda ink: np.maximum(ink, 250 * (np.indices(ink.shape).sum(0) < 9)).astype("uint8"),
+}
+
+
+@pytest.mark.parametrize("light", [True, False])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_folder_knows_its_paper(bold, way, light, size):
+    inks = [WAYS[way](ink) for ink in bold[SIZES.index(size)]]
+    pages = [255 - ink if light else ink for ink in inks]
+    papers = [paper_of(page) for page in pages]
+    vote = vote_on_paper(papers)
+    assert {paper.heed(vote).light for paper in papers} == {light}
+    for ink, page, paper in zip(inks, pages, papers, strict=True):
+        assert np.array_equal(to_ink(page, paper.heed(vote)), ink)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_page_alone_is_dark_on_light_in_doubt(bold, way):
+    for ink in map(WAYS[way], bold[0]):
+        assert np.array_equal(to_ink(255 - ink), ink)
+
+
+def test_a_sure_image_keeps_its_paper_and_an_unsure_one_follows():
+    dark, light, unsure, blank = Paper(-2.0), Paper(2.0), Paper(-0.5), Paper(0.0)
+    vote = vote_on_paper([light, light, unsure, dark, blank])
+    assert [paper.heed(vote).light for paper in (dark, light, unsure, blank)] == [0, 1, 1, 1]
+    assert vote_on_paper([unsure, unsure, light]) == -3 and vote_on_paper([blank]) == 0
+    assert not light.heed(-3).light  # the letters are cropped: an even edge is a stroke
+
+
+def test_paper_of_colours_is_found_within_its_frame(bold):
+    page = np.stack([255 - bold[0][0]] * 3, axis=-1) // np.array([1, 1, 2], np.uint8)  # yellow
+    ink = to_ink(np.pad(page, ((3, 3), (3, 3), (0, 0))))
+    assert ink[3:-3, 3:-3][bold[0][0] == 0].max() == 0 and ink[:3].min() == 255

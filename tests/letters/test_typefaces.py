@@ -10,8 +10,15 @@ from fontTools.ttLib import TTCollection, TTFont
 from PIL import features
 
 from glyphnb.letters.augment import augment
-from glyphnb.letters.glyphs import GLYPH_SETS, split_letters
-from glyphnb.letters.typefaces import can_draw, find_fonts, first_set, render_glyphs, system_fonts
+from glyphnb.letters.glyphs import GLYPH_SETS, GlyphnbError, split_letters
+from glyphnb.letters.typefaces import (
+    can_draw,
+    find_font_files,
+    find_fonts,
+    first_set,
+    render_glyphs,
+    system_fonts,
+)
 
 
 def test_faces_and_sets():
@@ -32,7 +39,7 @@ def test_a_font_by_file_is_the_font_by_name():
 
 
 def test_combining_marks_stay_with_their_letter():
-    assert render_glyphs("e\u0301a", size=32).letters.tolist() == ["e\u0301", "a"]
+    assert render_glyphs("e\u0301a", size=32).letters.tolist() == ["\xe9", "a"]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +119,7 @@ def test_forms_are_those_that_unicode_has_for_them():
 def test_without_libraqm_it_is_said(monkeypatch):
     monkeypatch.setattr(features, "check", lambda name: False)
     with pytest.warns(UserWarning, match="libraqm") as warned:
-        render_glyphs("e\u0301", size=20)
+        render_glyphs("x\u0301", size=20)  # as é, it would be one character
     assert len(warned) == 1 and "\n" not in str(warned[0].message)
     with pytest.raises(ValueError, match="libraqm"):
         render_glyphs("ب", size=20, form="initial")
@@ -178,3 +185,41 @@ def test_letters_of_the_script_that_a_font_is_made_for(tmp_path, bits, chosen):
 def test_sets_have_each_letter_once():
     for letters in GLYPH_SETS.values():
         assert split_letters(letters) == list(letters)
+
+
+def font_without(out, *codes):
+    "DejaVu Sans with some characters less."
+    font = TTFont(find_fonts()["DejaVu Sans"])
+    for table in font["cmap"].tables:
+        for code in codes:
+            table.cmap.pop(code, None)
+    font.save(out)
+    return out
+
+
+def test_an_accent_is_drawn_in_the_characters_that_a_face_has(tmp_path):
+    right = render_glyphs("\xe9", size=60).ink
+    one = font_without(tmp_path / "one.ttf", 0x301)
+    two = font_without(tmp_path / "two.ttf", 0xE9)
+    for face in (one, two):
+        assert can_draw(face, "e\u0301") and can_draw(face, "\xe9")
+        for typed in ("e\u0301", "\xe9"):
+            drawn = render_glyphs(typed, face, size=60)
+            assert drawn.letters.tolist() == ["\xe9"]
+            assert abs(drawn.ink.astype(int) - right).mean() < 2
+    none = font_without(tmp_path / "none.ttf", 0xE9, 0x301)
+    with pytest.raises(GlyphnbError, match="no glyph for \xe9"):
+        render_glyphs("ae\u0301", none)
+
+
+def test_a_conjunct_is_one_letter(tmp_path):
+    with pytest.raises(GlyphnbError, match="no glyph for क्ष"):
+        render_glyphs("क्ष")
+
+
+def test_files_that_a_system_leaves_are_no_fonts(tmp_path):
+    path = find_fonts()["DejaVu Sans"]
+    for name in ("a.ttf", "._a.ttf", "__MACOSX/a.ttf", ".cache/b.ttf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(path.read_bytes())
+    assert find_font_files(tmp_path) == [tmp_path / "a.ttf"]
