@@ -19,6 +19,7 @@ class PadData(NamedTuple):
 
     data: dict  # Texts, numbers, and places in the table `arrays`
     bytes: bytes  # The arrays
+    first: list  # The code at which the point begins
 
 
 def pad_data(
@@ -57,9 +58,12 @@ def pad_data(
         data["dots"] = {"codes": arrays.add(codes, half=True), "labels": arrays.add(of)}
         data["reach"] = _reach(codes)
     axes = _axes(getattr(model, "prior", None), codes, d)
-    data |= _map(model, axes, codes, of, arrays) | _begin(ends, axes, arrays)
+    pins = _pins(ends, axes)
+    data |= _map(model, axes, codes, of, arrays)
+    data |= {"pins": [arrays.add(pin) for pin in pins], "start": len(arrays.table) - 2}
     data["pen"] = _pen(letters if letters is not None else known)
-    return PadData({**data, "arrays": arrays.table}, arrays.packed())
+    data["arrays"] = arrays.table
+    return PadData(data, arrays.packed(), pins[0].tolist())
 
 
 def _networks(model, arrays: Arrays) -> dict:
@@ -160,16 +164,12 @@ def _map(model, axes: np.ndarray, codes, of, arrays: Arrays) -> dict:
     return found
 
 
-def _begin(codes, axes: np.ndarray, arrays: Arrays) -> dict:
-    "Where the point and the pins begin: at the first letter, and at the one farthest from it."
+def _pins(codes, axes: np.ndarray) -> np.ndarray:
+    "Codes of the first letter, and of the one that is farthest from it on the map."
     if codes is None:
-        ends = np.zeros((2, axes.shape[1]))
-        ends[:, 0] = -1, 1
-    else:
-        places = codes @ axes.T
-        ends = codes[[0, ((places - places[0]) ** 2).sum(axis=1).argmax()]]
-    pins = [arrays.add(end) for end in ends]
-    return {"start": pins[0], "pins": pins}
+        return np.array([[-1.0], [1.0]]) * (np.arange(axes.shape[1]) == 0)
+    places = codes @ axes.T
+    return codes[[0, ((places - places[0]) ** 2).sum(axis=1).argmax()]]
 
 
 def _spots(places, of) -> np.ndarray:

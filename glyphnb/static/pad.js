@@ -583,7 +583,7 @@ export class Pad {
     const numbers = element(
       "fieldset",
       { class: "code" },
-      element("legend", {}, "The code, number by number"),
+      element("legend", {}, "The code"),
       this.makeGoTo(),
       element("div", { class: "sliders" }, ...this.sliders.map((slider) => slider.row)),
     );

@@ -16,10 +16,11 @@ from glyphnb.cli.main import main
 from glyphnb.cli.models import demo, doctor
 from glyphnb.cli.own_letters import complete, letters, scan, sheet
 from glyphnb.cli.own_models import grid, reconstruct, sample, train
+from glyphnb.cli.pages import explore
 
 COMMANDS = [
-    demo, sheet, scan, letters, train, sample, grid, reconstruct, morph, doctor, complete, denoise,
-    compress, decompress, reduce, tint, colorize,
+    demo, sheet, scan, letters, train, sample, grid, reconstruct, morph, doctor, complete, explore,
+    denoise, compress, decompress, reduce, tint, colorize,
 ]  # fmt: skip
 
 
