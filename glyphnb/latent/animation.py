@@ -96,7 +96,8 @@ def to_clip(
     paper: str = "white",  # Colour of 0
 ):  # A MoviePy `VideoClip`: `clip.write_gif(path)`, `clip.write_videofile(path)`
     "Make a MoviePy clip of frames. Raises `GlyphnbError` for an invalid colour."
-    from moviepy.video.VideoClip import VideoClip  # takes longer to import than a GIF to make
+    from moviepy.version import __version__ as version  # late: longer than a GIF takes to make
+    from moviepy.video.VideoClip import VideoClip
 
     frames = np.asarray(frames)
     _in_colour(frames[:1], ink, paper)  # a colour that is wrong is found now
@@ -105,7 +106,8 @@ def to_clip(
         k = min(round(t * fps), len(frames) - 1)
         return _in_colour(frames[k : k + 1], ink, paper)[0]
 
-    clip = VideoClip(frame_at, duration=(len(frames) + 1e-6) / fps)  # never a frame less
+    edge = -1e-6 if version.startswith("1.") else 1e-6  # frames are rounded up, and now down
+    clip = VideoClip(frame_at, duration=(len(frames) + edge) / fps)  # never one more or less
     clip.fps = fps
     return clip
 
