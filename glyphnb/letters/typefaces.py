@@ -92,7 +92,7 @@ def find_fonts(
     "List 21 text faces that ship with Matplotlib, by family and weight; one is here for versions before 3.11."
     homes = {"matplotlib": "mpl-data/fonts/ttf", "glyphnb": "static"}  # Matplotlib is not loaded
     folders = [Path(str(find_spec(name).origin)).parent / at for name, at in homes.items()]  # type: ignore[union-attr]
-    fonts = {}
+    fonts: dict[str, Path] = {}
     for family, (stem, styles) in _STYLES.items():
         for style, ending in styles.items():
             for path in (folder / f"{stem}{ending}.ttf" for folder in folders):
