@@ -28,7 +28,7 @@ def on_the_web(text):
 extras = {name: needs("tools", "keras", name) for name in ("tensorflow", "jax", "torch")}
 extras |= {"tools": needs("tools"), "notebooks": needs("notebooks")}
 extras["all"] = extras["tensorflow"] + extras["notebooks"]
-extras["dev"] = extras["all"] + needs("jax", "dev")
+extras["dev"] = extras["all"] + needs("jax", "site", "dev")
 
 setup(
     name=facts["lib_name"],
