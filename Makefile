@@ -82,6 +82,7 @@ fix: .venv/ready  ## Format, clean, export, README: rewrites files, and a second
 	ruff check --quiet --fix nbs tests benchmarks tools setup.py
 	ruff format --quiet nbs tests benchmarks tools setup.py
 	nbdev_clean
+	@tools/tidy
 	nbdev_export
 	@$(MAKE) --no-print-directory readme
 
@@ -96,6 +97,7 @@ chapters: .venv/ready  ## Run every chapter in a fresh kernel, in place, and cle
 	    --ExecutePreprocessor.coalesce_streams=True $$chapter || exit 1; \
 	done
 	nbdev_clean
+	@tools/tidy
 
 weights: .venv/ready  ## Train the shipped model again, and film it for the README
 	python -c 'from glyphnb.vae.pretrained import pretrain; pretrain("glyphnb/static/vae.npz")'

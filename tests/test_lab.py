@@ -80,6 +80,8 @@ def run_all(new_page, lab):
         ready = f"{app}.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
         page.wait_for_function(ready)
         page.evaluate(f"{app}.commands.execute('notebook:run-all-cells')")
+        folded = page.locator(".jp-InputArea-editor:visible", has_text="#| hide")
+        assert folded.all_inner_texts() == []
         assert page.locator(ERROR).all_inner_texts() == []
         assert page.locator(STDERR).all_inner_texts() == []
         return page

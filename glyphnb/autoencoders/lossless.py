@@ -244,9 +244,7 @@ def _constriction():
     try:
         import constriction
     except ImportError as error:
-        raise GlyphnbError(
-            "archives need constriction (not made for Linux on ARM): pip install 'glyphnb[tools]'"
-        ) from error
+        raise GlyphnbError(f"{error}; it is not made for Linux on ARM") from error
     return constriction.stream
 
 
