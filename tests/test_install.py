@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 # Packages that are imported by another name than they are installed by.
 IMPORTED = {"scikit-image": "skimage", "scikit-learn": "sklearn", "pot": "ot", "pillow": "PIL"}
 IMPORTED |= {"zxing-cpp": "zxingcpp", "augmentor": "Augmentor", "fonttools": "fontTools"}
-# With `glyphnb[tools]` come the writer of videos, through MoviePy, and with widgets comes IPython.
-BROUGHT = {"tools": {"imageio_ffmpeg"}, "notebooks": {"IPython"}, "keras": {"h5py"}}
+# What these packages bring along, and glyphnb counts on.
+BROUGHT = {"": {"markupsafe"}, "tools": {"imageio_ffmpeg"}, "notebooks": {"IPython", "traitlets"}}
 
 WITHOUT = """
 import sys
