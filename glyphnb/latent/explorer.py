@@ -95,8 +95,8 @@ def write_explorer(
     letters = letters if letters is not None else model.letters
     count = len(dict.fromkeys(letters.letters.tolist())) if letters is not None else 0
     many = model.latent_dim > 2
-    place = f"{model.latent_dim} numbers" if many else "a plane"
-    title = f"{count} letters on {place}" if count else f"Images of {place}"
+    place = f"in {model.latent_dim} numbers" if many else "on a plane"
+    title = f"{count} letters {place}" if count else f"Images {place}"
     lead = "A model draws an image for each point. Move the point, and the image follows."
     drops = {"Map"} if not many else set()
     drops |= set() if count else {"Dots", "Shades"}

@@ -6,6 +6,7 @@
 __all__ = ['Arrays', 'export_network', 'export_dense']
 
 # %% ../../nbs/9_show/94_browser.ipynb #imports
+import warnings
 import zlib
 
 import numpy as np
@@ -103,6 +104,10 @@ def _numbers(variable, default) -> np.ndarray:
 def _operation(layer, kind: str, shapes: list, out: tuple, arrays: Arrays) -> dict:
     "One layer as an operation. Raises `_Unknown` for a layer or a setting that JavaScript lacks."
     shape = shapes[0]
+    if not hasattr(layer, "compute_output_shape"):  # no layer, a function of `keras.ops`
+        if kind != "Clip":
+            raise _Unknown("this operation")
+        return {"op": "clip", "low": float(layer.x_min), "high": float(layer.x_max)}
     if kind in _MOVES:
         return {"op": "same"}
     if kind in _MERGES:
@@ -170,16 +175,19 @@ class _Tracer:
     def __init__(self, arrays: Arrays):
         self.arrays, self.ops = arrays, []
 
-    def write(self, layer, given: list[tuple], out) -> list[tuple]:
+    def write(self, layer, given: list[tuple]) -> list[tuple]:
         "Write a layer; values are pairs of their number and their shape."
         kind, home = type(layer).__name__, type(layer).__module__.split(".")[0]
         if hasattr(layer, "layers") and home == "keras":
             return self.sequence(layer, given) if kind == "Sequential" else self.graph(layer, given)
         shapes = [shape for _, shape in given]
-        out = tuple(out if out is not None else layer.compute_output_shape((1, *shapes[0])))[1:]
         try:
             if home != "keras":
                 raise _Unknown("this layer")
+            out = shapes[0]  # of an operation that changes number by number
+            if hasattr(layer, "compute_output_shape"):
+                full = [(1, *shape) for shape in shapes]
+                out = tuple(layer.compute_output_shape(full if len(full) > 1 else full[0]))[1:]
             op = _operation(layer, kind, shapes, out, self.arrays)
         except _Unknown as error:
             place = f"the layer {layer.name!r} ({kind})"
@@ -196,7 +204,7 @@ class _Tracer:
 
     def sequence(self, network, given):
         for layer in network.layers:
-            given = self.write(layer, given, None)
+            given = self.write(layer, given)
         return given
 
     def graph(self, network, given, n_outputs=None):
@@ -210,7 +218,10 @@ class _Tracer:
         if len(given) != len(network.inputs):
             text = f"the network {network.name!r} takes {len(network.inputs)} inputs"
             raise GlyphnbError(f"{text}; a browser gives it one, the image or the code")
-        config = network.get_config()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about functions that cannot be saved
+            config = network.get_config()
+        operations = {operation.name: operation for operation in network.operations}
         nodes = {entry["name"]: entry["inbound_nodes"] for entry in config["layers"]}
         starts, ends = (_places(config[name]) for name in ("input_layers", "output_layers"))
         known = {place: value for place, value in zip(starts, given, strict=True)}
@@ -220,10 +231,7 @@ class _Tracer:
                 name, node, _ = place
                 asked = list(_tensors(nodes[name][node]))
                 inputs = [value(place) for place, _ in asked]
-                layer = network.get_layer(name)
-                shapes = [(None, *shape) for _, shape in inputs]
-                out = layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
-                for k, found in enumerate(self.write(layer, inputs, out)):
+                for k, found in enumerate(self.write(operations[name], inputs)):
                     known[name, node, k] = found
             return known[place]
 

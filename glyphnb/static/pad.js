@@ -258,6 +258,7 @@ const LAYERS = {
   normalize: ([x], op) => normalize(x, op),
   softmax: ([x], op) => softmax(x, op),
   affine: ([x], { scale, shift }) => x.map((v, i) => v * scale[i % scale.length] + shift[i % shift.length]),
+  clip: ([x], { low, high }) => x.map((v) => Math.min(Math.max(v, low), high)),
   add: merge((a, b) => a + b),
   subtract: merge((a, b) => a - b),
   multiply: merge((a, b) => a * b),
@@ -778,7 +779,7 @@ export class Pad {
 
   /** The labels near a code, and the words for it: parts of a text, letters apart. */
   words(code) {
-    if (!this.dots) return [[], ["no letters are known here"]];
+    if (!this.dots) return [[], []];
     const [first, second] = nearestLetters(code, this.dots, this.dotLabels, 2);
     const [a, b] = [first, second].map((entry) => entry && { letter: this.data.names[entry[0]] });
     if (first[1] > 3 * this.data.reach) return [[a], ["far from all letters; nearest is ", a]];
