@@ -36,7 +36,7 @@ from .letters.files import save_glyphs as save_glyphs
 from .letters.folders import change_image_background as change_image_background
 from .letters.folders import get_pixel as get_pixel
 from .letters.folders import load_data as load_data
-from .letters.folders import load_image as load_image
+from .show.pixels import load_image as load_image
 from .letters.glyphs import GLYPH_SETS as GLYPH_SETS
 from .letters.glyphs import GlyphnbError as GlyphnbError
 from .letters.glyphs import GlyphnbWarning as GlyphnbWarning

@@ -71,7 +71,7 @@ def paper_of(
         edge = _ring(np.asarray(calm) > 0).mean()
     if doubtful < 0.12 and abs(edge - 0.5) > 0.47:
         return Paper(2.0 if edge > 0.5 else -2.0, frame)
-    return Paper(_weigh(grey[inside], level, edge, doubtful), frame)
+    return Paper(_weigh(grey[inside], level, edge, doubtful) or 0.01, frame)
 
 
 def vote_on_paper(
