@@ -54,6 +54,7 @@ from .show.plotting import Picture as Picture
 from .show.plotting import plot_codes as plot_codes
 from .show.plotting import plot_history as plot_history
 from .show.plotting import tile_images as tile_images
+from .show.widget import LatentPad as LatentPad
 from .vae.conditional import ConditionalVAE as ConditionalVAE
 from .vae.elbo import ELBO as ELBO
 from .vae.elbo import Sampling as Sampling

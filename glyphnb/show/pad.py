@@ -28,6 +28,7 @@ def pad_data(
     known: GlyphSet | None = None,  # Images whose codes are the dots; by default the letters
     half: bool = False,  # Round the weights to half precision
     networks: bool = True,  # Write encoder and decoder; else the page has to ask Python
+    pins=None,  # Codes of the two pins; by default two letters
 ) -> PadData:
     """Gather what a pad shows: networks, codes of images, their density, and the letters.
 
@@ -58,7 +59,9 @@ def pad_data(
         data["dots"] = {"codes": arrays.add(codes, half=True), "labels": arrays.add(of)}
         data["reach"] = _reach(codes)
     axes = _axes(getattr(model, "prior", None), codes, d)
-    pins = _pins(ends, axes)
+    pins = _pins(ends, axes) if pins is None else np.asarray(pins, "float32")
+    if pins.shape != (2, d):
+        raise GlyphnbError(f"`pins` must be two codes, (2, {d}), got {pins.shape}")
     data |= _map(model, axes, codes, of, arrays)
     data |= {"pins": [arrays.add(pin) for pin in pins], "start": len(arrays.table) - 2}
     data["pen"] = _pen(letters if letters is not None else known)

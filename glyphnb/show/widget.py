@@ -41,7 +41,8 @@ class LatentPad(anywidget.AnyWidget):
         letters: GlyphSet | None = None,  # Letters that are named; by default those of the model
         known: GlyphSet | None = None,  # Images whose codes are the dots; by default the letters
         latent_dim: int | None = None,  # Of a function: numbers in a code
-        code=None,  # Where the point begins; at the first letter by default
+        code=None,  # Where the point begins; at the first pin by default
+        pins=None,  # Codes of the two pins; by default two letters
         **kwargs,  # Of the widget, such as `layout`
     ):
         if not hasattr(model, "decode"):
@@ -49,9 +50,9 @@ class LatentPad(anywidget.AnyWidget):
         self.decode, self.encode = model.decode, getattr(model, "encode", None)
         self.image_shape = tuple(model.shape)
         try:
-            found = pad_data(model, letters, known, networks=hasattr(model, "decoder"))
+            found = pad_data(model, letters, known, False, hasattr(model, "decoder"), pins)
         except GlyphnbError:  # of layers that JavaScript does not know; anything else comes again
-            found = pad_data(model, letters, known, networks=False)
+            found = pad_data(model, letters, known, False, False, pins)
         numbers = found.first if code is None else np.asarray(code, "float32").ravel().tolist()
         if len(numbers) != model.latent_dim:
             raise GlyphnbError(f"`code` must have {model.latent_dim} numbers, got {len(numbers)}")

@@ -819,6 +819,7 @@ export class Pad {
   }
 
   show(ink) {
+    if (this.note.textContent.startsWith("No answer")) this.note.textContent = "";
     this.paint(this.glyph, ink);
     this.root.dispatchEvent(new CustomEvent("glyphnb-drawn"));
   }
