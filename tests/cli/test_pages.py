@@ -1,0 +1,61 @@
+"""cli.pages: a page of a model, by command."""
+
+import numpy as np
+import pytest
+
+from glyphnb import VAE, GlyphSet, save_model
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    "Files of small models: with letters, without, with labels, and with a layer of one's own."
+    import keras
+
+    from glyphnb import ConditionalVAE
+
+    place = tmp_path_factory.mktemp("models")
+    ink = np.zeros((3, 8, 8), np.uint8)
+    ink[0, 2:6, 3], ink[1, 3, 2:6], ink[2, 2:6, 2:6] = 255, 255, 255
+    save_model(
+        VAE(3, shape=(8, 8, 1)), place / "named.keras", GlyphSet(ink, list("abc"), ["me"] * 3)
+    )
+    save_model(VAE(2, shape=(8, 8, 1)), place / "bare.keras")
+    save_model(ConditionalVAE(2, shape=(8, 8, 1)), place / "labels.keras")
+    x = keras.Input((2,))
+    turned = keras.layers.Reshape((8, 8, 1))(keras.layers.RandomFlip()(keras.layers.Reshape(
+        (8, 8, 1))(keras.layers.Dense(64)(x))))  # fmt: skip
+    own = VAE(2, shape=(8, 8, 1), decoder=keras.Model(x, turned))
+    save_model(own, place / "own.keras")
+    return place
+
+
+def test_a_page_of_the_shipped_model_needs_no_keras(here, run):
+    done = run("explore", "-o", "page.html", cwd=here, PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0 and done.stdout.startswith("Wrote page.html, 1,")
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert "glyphnb.latent.explorer" in loaded and not {"keras", "tensorflow"} & loaded
+    assert "21 letters on a plane" in (here / "page.html").read_text("utf-8")
+
+
+def test_a_page_of_a_file(here, glyphnb, files, letters):
+    done = glyphnb("explore", files / "named.keras")
+    assert done.status == 0 and done.out.startswith("Wrote explore.html, "), done.err
+    whole = (here / "explore.html").read_text("utf-8")
+    assert "named.keras: 3 letters in 3 numbers" in whole
+    assert glyphnb("explore", files / "named.keras", "--half").status == 0  # it replaces its own
+    assert len((here / "explore.html").read_text("utf-8")) < 0.75 * len(whole)
+    done = glyphnb("explore", files / "bare.keras", "-o", "bare.html")
+    assert "no letters" in done.out and "--images" in done.out
+    done = glyphnb("explore", files / "bare.keras", "--letters", "xyz", "-o", "xyz.html")
+    assert "no letters" not in done.out
+    assert "bare.keras: 3 letters on a plane" in (here / "xyz.html").read_text("utf-8")
+
+
+def test_what_cannot_be_a_page_is_said_in_one_line(here, files, refused):
+    refused(["explore", "none.keras"], "none.keras")
+    refused(["explore", files / "labels.keras"], "labels")
+    refused(["explore", files / "own.keras"], "random_flip", "RandomFlip", "browser")
+    refused(["explore", "--letters", "abc"], "--model")
+    (here / "mine.html").write_text("my page")
+    refused(["explore", "-o", "mine.html"], "mine.html")
+    assert (here / "mine.html").read_text() == "my page"
