@@ -27,6 +27,10 @@ in_full = pytest.mark.skipif("ALL_IN_LAB" not in os.environ, reason="make test-l
 STDERR = '.jp-OutputArea [data-mime-type="application/vnd.jupyter.stderr"]'
 ERROR = '.jp-OutputArea [data-mime-type="application/vnd.jupyter.error"]'
 
+PICTURES = """() => [...document.querySelectorAll(".jp-OutputArea .widget-image")].map(i => i.src)
+  .concat([...document.querySelectorAll(".jp-OutputArea .letter canvas")].map(c => c.toDataURL()))
+  .join()"""
+
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
@@ -92,10 +96,10 @@ def run_all(new_page, lab):
 @pytest.mark.parametrize("name", WITH_WIDGETS, ids=lambda name: Path(name).stem)
 def test_a_widget_answers_with_pictures(run_all, name):
     page = run_all(name)
-    picture = page.locator(".jp-OutputArea .widget-image").last
-    picture.scroll_into_view_if_needed()
-    seen = {picture.get_attribute("src")}
-    handle = page.locator(".jp-OutputArea .noUi-handle").last
+    handle = page.locator(".jp-OutputArea :is(.plane, .noUi-handle)").last  # of a pad, of a slider
+    handle.scroll_into_view_if_needed()
+    page.wait_for_function(f"({PICTURES})().length > 20")
+    seen = {page.evaluate(PICTURES)}
     for step in (40, -90, 130):
         box = handle.bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -104,7 +108,7 @@ def test_a_widget_answers_with_pictures(run_all, name):
         page.mouse.move(x + step, y, steps=4)
         page.mouse.up()
         page.wait_for_timeout(500)
-        seen.add(picture.get_attribute("src"))
+        seen.add(page.evaluate(PICTURES))
     assert len(seen) == 4
 
 
