@@ -65,6 +65,7 @@ def demo(
         from glyphnb.autoencoders.training import train
         from glyphnb.judge import report
         from glyphnb.judge.ruler import measure_drawing
+        from glyphnb.latent.explorer import pad_page
         from glyphnb.vae.pretrained import save_model
         from glyphnb.vae.prior import learn_prior
 
@@ -92,7 +93,10 @@ def demo(
             metrics["held_out"], pictures["held_out"] = second
             metrics["nats_per_glyph"] |= second.metrics["nats_per_glyph"]
         step("Report")
-        report.write_report(place, metrics, pictures, film, seed)
+        models["vae"].prior = prior
+        some = data.train[:1000]
+        explorer = pad_page(models["vae"], glyphs, some, half=True, theme="light")
+        report.write_report(place, metrics, pictures, film, seed, explorer)
         write_provenance(
             place, call="demo", samples=samples, seed=seed, letters=letters, align=align
         )
