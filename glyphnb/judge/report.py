@@ -22,6 +22,7 @@ from ..autoencoders.denoise import SaltAndPepper
 from ..autoencoders.training import train
 from .diagnostics import Finding, mean_image_nats
 from ..latent.animation import loop_frames, save_animation
+from ..latent.explorer import PadPage
 from ..latent.morph import generate_morph_images
 from ..letters.augment import GENTLE
 from ..letters.files import replacing
@@ -230,6 +231,7 @@ def write_report(
     pictures: dict[str, Picture],  # From `draw_results`
     film: Film,  # From `film_best_pair`
     seed: int = 0,  # For the text
+    explorer: PadPage | None = None,  # From `pad_page`
 ) -> Path:  # The page
     """Write pictures, film and numbers, and one page that holds them all.
 
@@ -251,7 +253,7 @@ def write_report(
     figures = [Figure(sources[n], text) for n, text in CAPTIONS.items() if n in sources]
     figures[0] = Figure(sources["gif"], CAPTIONS["morph"], still=sources["morph"])
     with replacing(folder / "index.html") as staged:
-        page = fill_page("report.html", metrics=metrics, figures=figures)
+        page = fill_page("report.html", metrics=metrics, figures=figures, explorer=explorer)
         staged.write_text(page, encoding="utf-8")
     return folder / "index.html"
 
