@@ -1,6 +1,7 @@
 """A small installation: what works without the extras, and what says how to get them."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -10,11 +11,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "nbs").glob("[0-9]*/[0-9]*.ipynb"))
 # Packages that are imported by another name than they are installed by.
 IMPORTED = {"scikit-image": "skimage", "scikit-learn": "sklearn", "pot": "ot", "pillow": "PIL"}
 IMPORTED |= {"zxing-cpp": "zxingcpp", "augmentor": "Augmentor", "fonttools": "fontTools"}
 # What these packages bring along, and glyphnb counts on.
-BROUGHT = {"": {"markupsafe"}, "tools": {"imageio_ffmpeg"}, "notebooks": {"IPython", "traitlets"}}
+BROUGHT = {
+    "": {"markupsafe", "rich"},
+    "tools": {"imageio_ffmpeg"},
+    "notebooks": {"IPython", "traitlets"},
+}
 
 WITHOUT = """
 import sys
@@ -43,6 +49,17 @@ def groups():
             found[extra] = {IMPORTED.get(name, name) for name in packages} | BROUGHT.get(
                 extra, set()
             )
+    return found
+
+
+def imports(tree):
+    "Packages that a program imports, anywhere in it."
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.partition(".")[0])
     return found
 
 
@@ -104,17 +121,27 @@ def test_every_package_that_is_imported_is_in_a_group():
 
     known, imported = groups(), set()
     for path in (ROOT / "glyphnb").glob("*/*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module]
-            imported |= {name.partition(".")[0] for name in names}
+        imported |= imports(ast.parse(path.read_text(encoding="utf-8")))
     others = imported - set(sys.stdlib_module_names) - known[""] - {"glyphnb"}
     assert others <= EXTRAS
     assert others - set(glyphnb._EXTRAS) == set()
     for name, extra in glyphnb._EXTRAS.items():
         if extra in ("tools", "notebooks"):
             assert name in known[extra], name
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_needs_nothing_but_the_installed_package(path):
+    "No package for developers, and no file of the repository."
+    known, imported = groups(), set()
+    users = set().union(*(names for extra, names in known.items() if extra != "dev"))
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code" and cell["id"] != "colab":
+            source = "".join(line for line in cell["source"] if not line.startswith("%"))
+            imported |= imports(ast.parse(source))
+            assert not re.search(r"""["'/](tests|benchmarks|nbs|tools)/|__file__""", source)
+    allowed = users | set(sys.stdlib_module_names) | {"glyphnb"}
+    assert imported <= allowed, imported - allowed
 
 
 def test_tensorflow_loads_without_a_word_and_says_what_matters(tmp_path):
