@@ -6,6 +6,7 @@
 __all__ = ['documented', 'Steps', 'quiet_keras', 'run_app']
 
 # %% ../../nbs/6_cli/60_commands.ipynb #imports
+import inspect
 import logging
 import os
 import re
@@ -16,6 +17,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
@@ -94,7 +96,7 @@ def run_app(
     words: list[str],  # Words of the command line, without the name of the program
 ) -> int:  # Exit status: 0 done, 2 something given was wrong, 130 interrupted
     "Run a command; what is wrong with its input is said in one line, a bug keeps its traceback."
-    debug = "--debug" in words
+    debug, options = "--debug" in words, set[str]()
     words = [word for word in words if word != "--debug"]
     for stream in (sys.stdout, sys.stderr):  # a terminal may lack the letters of a message
         if hasattr(stream, "reconfigure"):
@@ -104,11 +106,12 @@ def run_app(
             shown = warnings.showwarning
             warnings.showwarning = lambda *args, **kwargs: _show_warning(shown, *args, **kwargs)
             command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+            options = set(inspect.signature(command).parameters)
             command(*bound.args, **bound.kwargs)
     except (GlyphnbError, OSError, CycloptsError) as error:
         if debug:
             traceback.print_exc()
-        text = re.sub(r"`(\w+)`", _option, " ".join(str(error).split()))
+        text = re.sub(r"`(\w+)`", partial(_option, options), " ".join(str(error).split()))
         print(f"glyphnb: error: {text}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -148,9 +151,11 @@ def _interrupts():
         signal.signal(signal.SIGALRM, alarm)
 
 
-def _option(found: re.Match) -> str:
-    "A parameter in a message, as the option that sets it."
-    return "--" + _NAMES.get(found[1], found[1]).replace("_", "-")
+def _option(options: set[str], found: re.Match) -> str:
+    "A parameter in a message, as the option that sets it; without one, its name."
+    name = _NAMES.get(found[1], found[1])
+    known = not options.isdisjoint({name, found[1], name.replace("-", "_")})
+    return "--" + name.replace("_", "-") if known else found[1].replace("_", " ")
 
 
 def _show_warning(shown, message, category, *place, **more):

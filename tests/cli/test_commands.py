@@ -115,3 +115,13 @@ def test_an_interrupt_that_python_drops_is_repeated(place):
     finally:
         signal.signal(signal.SIGINT, before)
     assert cleaned == [place]
+
+
+def test_a_parameter_that_is_no_option_keeps_its_name(capsys):
+    def reduce():
+        raise GlyphnbError("`ink` must hold at least 4 glyphs, got 2")
+
+    app = App()
+    app.default(reduce)
+    assert run_app(app, []) == 2
+    assert capsys.readouterr().err == "glyphnb: error: ink must hold at least 4 glyphs, got 2\n"
