@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Build the site: python tools/site [--out FOLDER]"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections import defaultdict
+from configparser import ConfigParser
+from pathlib import Path
+
+import api
+import yaml
+from chapters import adapt, module_of
+from sphinx.cmd.build import build_main
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+NBS = ROOT / "nbs"
+FACTS = ConfigParser(delimiters=["="])
+FACTS.read(ROOT / "settings.ini", encoding="utf-8")
+FACTS = FACTS["DEFAULT"]
+COLAB = "https://colab.research.google.com/github/{user}/{repo}/blob/{branch}/nbs".format(**FACTS)
+
+
+def parts():
+    "Titles of the parts of the course with their chapters, in the order of `_quarto.yml`."
+    said = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    sections = [part for part in said["website"]["sidebar"]["contents"] if "section" in part]
+    return {part["section"]: sorted(NBS.glob(part["contents"])) for part in sections}
+
+
+def contents(trees):
+    "The table of contents, of which the site makes its navigation and its order of reading."
+    return "\n\n".join(
+        "\n".join([f"```{{toctree}}\n:hidden:\n:caption: {title}\n", *names, "```"])
+        for title, names in trees.items()
+    )
+
+
+def pages():
+    "Everything that Sphinx reads: names of files, and their texts."
+    made, trees, modules = {}, {}, defaultdict(list)
+    for title, paths in parts().items():
+        trees[title] = [path.relative_to(NBS).with_suffix("").as_posix() for path in paths]
+        for path in paths:
+            name = path.relative_to(NBS)
+            notebook = json.loads(path.read_text("utf-8"))
+            module = module_of(notebook)
+            if module:
+                text = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text("utf-8")
+                modules[module.rpartition(".")[0]].append((module, f"../{name.as_posix()}", text))
+            made[name] = adapt(notebook, name, COLAB, module, api.names(text) if module else ())
+    for package, texts in modules.items():
+        made[Path("api", f"{package}.md")] = api.page(package, texts)
+    trees["Reference"] = [f"api/{package}" for package in modules]
+    index = json.loads((NBS / "index.ipynb").read_text("utf-8"))
+    table = {"cell_type": "markdown", "id": "contents", "metadata": {}, "source": contents(trees)}
+    index["cells"].append(table)
+    made[Path("index.ipynb")] = adapt(index, Path("index.ipynb"), COLAB)
+    return made
+
+
+def write(folder, wanted):
+    "Write pages into a folder that holds nothing else: Sphinx reads again what is new in it."
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder) not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = text.encode() if isinstance(text, str) else text
+        if not path.exists() or path.read_bytes() != data:
+            path.write_bytes(data)
+
+
+def build(source, out):
+    "Run Sphinx; its warnings are errors."
+    words = ["-b", "html", "-c", str(HERE), "-d", f"{source}-doctrees", "-j", "auto", "-q", "-W"]
+    return build_main([*words, "--keep-going", str(source), str(out)])
+
+
+def finish(out, chapters):
+    "Let the buttons of a chapter download the notebook itself."
+    for name in chapters:
+        if name.suffix == ".ipynb":
+            shutil.copy(NBS / name, out / "_sources" / name)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "_site")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "site")
+    asked = parser.parse_args()
+    start = time.monotonic()
+    wanted = pages()
+    write(asked.work, wanted | {Path(p.name): p.read_bytes() for p in NBS.glob("*.gif")})
+    status = build(asked.work, asked.out)
+    if status:
+        sys.exit("the site is not built")
+    finish(asked.out, wanted)
+    print(f"{len(wanted)} pages in {time.monotonic() - start:.0f} s: {asked.out / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Chapters as Sphinx reads them: captions and alternative texts, folded cells, nothing hidden."""
+
+import html
+import json
+import re
+
+PICTURE = re.compile(r'<img src="data:(image/\w+);base64,([^"]+)"(?: alt="([^"]*)")?[^>]*>')
+CONTRACT = re.compile(r"\n(?=\*\*(?:You get|It takes)\*\*)")
+
+
+def anchor(title):
+    "The anchor of a heading as Quarto makes it, which links of the chapters use."
+    words = re.sub(r"[^\w\s.-]", "", title.lower()).split()
+    return re.sub(r"^[^a-z]+", "", "-".join(words))
+
+
+def directives(source):
+    "What the lines `#| name: value` of a cell say, and the cell without them."
+    found = dict(re.findall(r"^#\| ([\w-]+)(?:: *(.*))?$", source, re.M))
+    values = {k: json.loads(v) if v.startswith('"') else v for k, v in found.items()}
+    return values, re.sub(r"^#\|.*\n?", "", source, flags=re.M).strip()
+
+
+def with_picture(output):
+    "An output whose picture stands in HTML, for hosts of notebooks, as the picture itself."
+    data = output.get("data", {})
+    found = PICTURE.search("".join(data.get("text/html", "")))
+    if found and "<picture" not in "".join(data["text/html"]):
+        del data["text/html"]
+        data[found[1]] = found[2]
+    return output, html.unescape(found[3] or "") if found else ""
+
+
+def code_cell(cell, number):
+    "A cell of code, or None where a reader of the site has no use for it."
+    said, source = directives(cell["source"])
+    grader = "= Exercise(" in source
+    if "default_exp" in said or ("hide" in said and not grader):
+        return None
+    notes, tags = {}, []
+    if grader and "hide" in said:
+        tags, notes["code_prompt_show"] = ["hide-input"], "Grader"
+    elif said.get("code-fold") == "true":
+        tags, notes["code_prompt_show"] = ["hide-cell"], said.get("code-summary", "Code")
+    elif said.get("echo") == "false":
+        tags = ["remove-input"]
+    if tags and "code_prompt_show" in notes:
+        notes["code_prompt_hide"] = notes["code_prompt_show"]
+    outputs, described = [], said.get("fig-alt", "")
+    for output in cell["outputs"]:
+        output, alt = with_picture(output)
+        outputs.append(output)
+        described = described or alt
+    if described:
+        notes["image"] = {"alt": described}
+    if "fig-cap" in said:
+        notes["figure"] = {"caption": said["fig-cap"], "name": f"{said['label']}-{number}"}
+    metadata = {"tags": tags, "mystnb": notes}
+    return {**cell, "source": source, "outputs": outputs, "metadata": metadata}
+
+
+def module_of(notebook):
+    "The module that a chapter exports, with dots, or None."
+    text = "".join("".join(cell["source"]) + "\n" for cell in notebook["cells"])
+    found = re.search(r"^#\| default_exp (.*)$", text, re.M)
+    return found and f"glyphnb.{found[1]}"
+
+
+def anchors(source, module, names):
+    "A cell without a picture that the reference can link to: here these names are made."
+    made = re.findall(r"^(?:def|class) (\w+)|^(\w+)\b.* = ", source, re.M)
+    marks = [f"(source-of-{module}.{name})=" for pair in made for name in pair if name in names]
+    if "#| export" in source and marks:
+        text = "\n".join(marks)
+        yield {"cell_type": "markdown", "id": f"at-{marks[0]}", "metadata": {}, "source": text}
+
+
+def ways(name, colab):
+    "What one can do with a chapter besides reading it, as links."
+    up = "../" * (len(name.parts) - 1)
+    return (
+        f'<a class="way" href="{colab}/{name.as_posix()}">Open in Colab</a>'
+        f'<a class="way" href="{up}_sources/{name.as_posix()}" download>Download the notebook</a>'
+    )
+
+
+def adapt(notebook, name, colab, module=None, names=(), linked=str):
+    """The text of a notebook for Sphinx: the chapter in the file `name`.
+
+    The reference has `names` of its `module`; `linked` adds links to a cell of text.
+    """
+    cells = []
+    for cell in notebook["cells"]:
+        cell["source"] = source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            cells += anchors(source, module, names)
+            cell = code_cell(cell, name.stem[:2])
+        elif cell["cell_type"] == "markdown":
+            source = re.sub(r"^(#+ .*) \{#[^}]*\}$", r"\1", source, flags=re.M)
+            cell["source"] = linked(CONTRACT.sub(r"\\\n", source))
+        if cell:
+            cells.append(cell)
+    cells[0]["source"] += "\n\n" + ways(name, colab)
+    notebook["cells"] = cells
+    return json.dumps(notebook, ensure_ascii=False, sort_keys=True)
