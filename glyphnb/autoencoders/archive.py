@@ -37,6 +37,7 @@ from glyphnb.autoencoders.lossless import (
 from .redraw import decode_inks, encode_inks, patch_error, redraw
 from ..letters.folders import png_names, read_greys
 from ..letters.glyphs import GlyphnbError, to_ink
+from ..show.pixels import MAX_PIXELS
 
 # %% ../../nbs/2_autoencoders/29_archive.ipynb #names
 def _pack_names(names: list[str]) -> str | list[str]:
@@ -334,9 +335,10 @@ class Album(NamedTuple):
 def read_images(
     images: str | Path,  # An image, or a folder of images
     skip_unreadable: bool = False,  # Warn about files that are not images instead of raising
+    max_pixels: int = MAX_PIXELS,  # Refuse larger images
 ) -> Album:
     "Read images in their modes, turned upright, by the names that `png_names` gives."
-    greys = read_greys(images, skip_unreadable)
+    greys = read_greys(images, skip_unreadable, max_pixels=max_pixels)
     found, changed, file_bytes = {}, {}, 0
     for path, name in png_names(images).items():
         if name not in greys:

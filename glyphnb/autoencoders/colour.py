@@ -9,7 +9,8 @@ __all__ = ['ink_colour', 'tint', 'tint_greys', 'transfer_colour', 'hue_error', '
 import numpy as np
 
 from .redraw import decode_inks
-from ..letters.glyphs import GlyphnbError, as_images, fit_square, to_ink
+from ..letters.glyphs import GlyphnbError, as_images, fit_square
+from ..show.pixels import read_inks
 
 # %% ../../nbs/2_autoencoders/26_colour.ipynb #ink-colour
 def ink_colour(
@@ -61,11 +62,12 @@ def tint_greys(
     letters: list[str],  # The letter of each
     seed: int = 0,  # Another seed, another palette and another grain
     style: str = "gradient",  # As in `tint`
+    paper: str = "auto",  # As in `read_inks`
 ) -> dict[str, np.ndarray]:  # Name to `(height, width, 3)` uint8 colours on white paper
     "Colour images of any size, one by one."
     coloured = {}
-    for (name, grey), letter in zip(greys.items(), letters, strict=True):
-        inks, _ = tint(to_ink(grey)[None], np.array([letter]), seed, style)
+    for name, ink, letter in zip(greys, read_inks(greys, paper), letters, strict=True):
+        inks, _ = tint(ink[None], np.array([letter]), seed, style)
         coloured[name] = 255 - np.rint(255 * inks[0].clip(0, 1)).astype(np.uint8)  # ink takes light
     return coloured
 
@@ -98,6 +100,7 @@ def colour_greys(
     model,  # An `Autoencoder` of three channels with `corrupt=Grey()`, trained on coloured letters
     greys: dict[str, np.ndarray],  # Name to `(height, width)` uint8 grey levels, of any sizes
     level: float = 0.5,  # Typical ink of the grey images that the model has learned from, in (0, 1]
+    paper: str = "auto",  # As in `read_inks`
 ) -> dict[str, np.ndarray]:  # Name to `(height, width, 3)` uint8 colours on white paper
     "Colour grey images with a model. Raises `GlyphnbError` for a model that has not learned to colour."
     from glyphnb.autoencoders.denoise import Grey  # late: it loads Keras
@@ -106,7 +109,7 @@ def colour_greys(
     if channels != 3 or height != width or not isinstance(model.corrupt, Grey):
         wanted = "`model` must be trained to colour square images, as by glyphnb train --colorize"
         raise GlyphnbError(f"{wanted}, got one of shape {model.shape}")
-    inks = [to_ink(grey) for grey in greys.values()]
+    inks = read_inks(greys, paper)
     scale = [level / (typical_ink(ink[None, ..., None] / 255) or level) for ink in inks]
     given = [np.clip(ink / 255 * k, 0, 1)[..., None] for ink, k in zip(inks, scale, strict=True)]
     small = np.stack(

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..letters.folders import to_ink
 from ..letters.glyphs import GlyphnbError, fit_square, to_float, to_uint8
+from ..show.pixels import read_inks
 
 # %% ../../nbs/2_autoencoders/24_redraw.ipynb #encode-inks
 def encode_inks(
@@ -85,6 +85,7 @@ def clean_images(
     greys: dict[str, np.ndarray],  # Name to `(height, width)` uint8 grey levels, of any sizes
     model=None,  # A denoiser, with `encode` and `decode`; a median filter alone by default
     side: int = 3,  # Pixels per side of the median filter, odd
+    paper: str = "auto",  # As in `read_inks`
 ) -> Cleaned:
     "Clean images with a median filter, or with a denoiser. Raises `GlyphnbError` for an even side."
     from scipy.ndimage import median_filter
@@ -95,7 +96,7 @@ def clean_images(
     if model is None:
         return Cleaned(filtered, [])
     cleaned, doubtful = {}, []
-    inks = [to_ink(grey) for grey in greys.values()]
+    inks = read_inks(greys, paper)
     for (name, grey), ink, new in zip(greys.items(), inks, redraw(model, inks), strict=True):
         light = ink[0, 0] != grey[0, 0]  # the paper
         reference = 255 - filtered[name] if light else filtered[name]

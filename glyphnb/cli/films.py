@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from .commands import documented, quiet_keras
-from .own_letters import Label
+from .own_letters import Label, Tone
 from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/6_cli/64_films.ipynb #morph
@@ -42,6 +42,8 @@ def morph(
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     font: str | None = None,  # Its letters: a TTF or OTF file, or a bundled face
     letters: str | None = None,  # Which letters of that font, as in glyphnb demo
+    images_paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
 ):
     "Film letters that turn into one another, or a word that turns into another word."
     from glyphnb.latent.animation import check_film, save_animation, save_strip
@@ -51,7 +53,8 @@ def morph(
     check_film(out, fps, zoom, ink, paper, levels)  # before anything takes time
     for file in (out, strip):
         check_replaceable(file, ".png" if file is strip else "")
-    opened, known = model_and_letters(model, images, font, letters, label)
+    read: dict = {"paper": images_paper, "max_pixels": max_pixels}
+    opened, known = model_and_letters(model, images, font, letters, label, **read)
     if steps is None:
         count = 1 + len(into) if into else len(spell(words, known.letters.tolist()))
         steps = steps_for(max(8.5, count) if seconds is None else seconds, count, fps, loop, hold)
@@ -76,6 +79,7 @@ def model_and_letters(
     font: str | None,  # Or their typeface
     letters: str | None,  # And which letters of it
     label: str = "auto",  # As in `label_files`
+    **read,  # Of `load_data`: `paper`, `max_pixels`
 ):  # The model, and a `GlyphSet` of the letters that it has learned
     "Open a model, and find the letters that it has learned: those that are named, or those in its file."
     from glyphnb.letters.folders import load_data
@@ -99,7 +103,7 @@ def model_and_letters(
         kind = "with labels" if opened.conditional else f"of images {opened.shape}"
         raise GlyphnbError(f"{model}: expected a model of square images, found one {kind}")
     if images:
-        return opened, load_data(images, size, label=label, colour=channels == 3)
+        return opened, load_data(images, size, label=label, colour=channels == 3, **read)
     if font or letters:
         if channels == 3:
             raise GlyphnbError(f"{model} draws coloured letters: name a folder of them, `images`")

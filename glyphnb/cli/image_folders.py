@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from .commands import documented, quiet_keras
-from .own_letters import Label
+from .own_letters import Label, Tone
 
 # %% ../../nbs/6_cli/65_image_folders.ipynb #open-model
 def open_quietly(
@@ -46,6 +46,7 @@ def compress(
     model: Path | None = None,  # .keras file that may draw letters; without it, no pixel is lost
     max_error: float = 0.25,  # Allowed in the worst patch, 0 to 1; a model draws no other letter
     receiver_has_model: bool = False,  # Do not count the bytes of the model's decoder
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Pack a folder of letters into one file, without loss."
@@ -56,7 +57,7 @@ def compress(
     if receiver_has_model and model is None:
         raise GlyphnbError("`receiver_has_model` needs a `model`")
     check_replaceable(out)
-    album = read_images(images, skip_unreadable)
+    album = read_images(images, skip_unreadable, max_pixels)
     opened = None if model is None else open_quietly(model)
     price = 0 if opened is None or receiver_has_model else decoder_size(opened)
     packing = pack_glyphs(album.images, opened, max_error, decoder_bytes=price)
@@ -114,15 +115,17 @@ def denoise(
     out: Path = Path("clean"),  # Folder for the PNG files
     model: Path | None = None,  # .keras file of a denoiser (a median filter by default)
     side: int = 3,  # Pixels per side of the median filter, odd
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Clean images of letters."
     from glyphnb.autoencoders.redraw import clean_images
     from glyphnb.letters.folders import read_greys
 
-    greys = read_greys(images, skip_unreadable)
+    greys = read_greys(images, skip_unreadable, max_pixels=max_pixels)
     opened = None if model is None else open_quietly(model)
-    cleaned, doubtful = clean_images(greys, opened, side)
+    cleaned, doubtful = clean_images(greys, opened, side, paper)
     write_greys(out, "denoise", cleaned)
     if opened and max(max(grey.shape) for grey in greys.values()) > opened.shape[0]:
         print(
@@ -146,6 +149,8 @@ def reduce(
     method: Method = "tsne",  # How to place them; vae is the shipped model, for letters like its own
     colour: bool = False,  # Show colours
     seed: int = 0,  # The same seed gives the same map
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Lay the letters of a folder out on one sheet, neighbours near each other."
@@ -155,7 +160,8 @@ def reduce(
     from glyphnb.letters.glyphs import GlyphnbError
 
     check_replaceable(out, ".png")
-    ink = load_data(images, skip_unreadable=skip_unreadable, label="file", colour=colour).ink
+    read: dict = {"colour": colour, "paper": paper, "max_pixels": max_pixels}
+    ink = load_data(images, skip_unreadable=skip_unreadable, label="file", **read).ink
     if colour and method == "vae":
         raise GlyphnbError("`method` vae sees grey levels; leave out `colour`, or choose tsne")
     places = place_glyphs(ink, open_quietly(None).encode if method == "vae" else method, seed)
@@ -179,25 +185,29 @@ def tint(
     style: Style = "gradient",  # Two hues that blend, two halves, or a gradient on grainy paper
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     seed: int = 0,  # Another seed, another palette
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Make coloured letters by rule, each in two hues of its own: data for train --colorize."
     from glyphnb.autoencoders.colour import tint_greys
 
-    greys, labels = greys_and_labels(images, label, skip_unreadable)
+    greys, labels = greys_and_labels(images, label, skip_unreadable, max_pixels)
     letters = [labels[name][0] for name in greys]
-    write_coloured(out, "tint", tint_greys(greys, letters, seed, style), labels)
+    write_coloured(out, "tint", tint_greys(greys, letters, seed, style, paper), labels)
 
 
 def greys_and_labels(
     images,  # An image, or a folder of images
     label,  # Which part of a path is the letter, as in `label_files`
     skip_unreadable,  # Skip files that are not images
+    max_pixels,  # Refuse images with more pixels
 ):  # Name to grey levels, and name to letter and face
     "Read images as they are, and what they show."
     from glyphnb.letters.folders import label_files, png_names, read_greys
 
-    greys, names = read_greys(images, skip_unreadable), png_names(images)
+    greys = read_greys(images, skip_unreadable, max_pixels=max_pixels)
+    names = png_names(images)
     labels = label_files(list(names), images if images.is_dir() else images.parent, label)
     return greys, dict(zip(names.values(), labels, strict=True))
 
@@ -225,10 +235,12 @@ def colorize(
     *,
     out: Path = Path("coloured"),  # Folder for the PNG files
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Colour grey letters with a model that has learned from coloured ones."
-    greys, labels = greys_and_labels(images, label, skip_unreadable)
+    greys, labels = greys_and_labels(images, label, skip_unreadable, max_pixels)
     opened = open_quietly(model)
     from glyphnb.autoencoders.colour import colour_greys, typical_ink
     from glyphnb.letters.glyphs import GlyphnbError
@@ -236,7 +248,7 @@ def colorize(
     learned = opened.letters
     level = 0.5 if learned is None else typical_ink(learned.images)
     try:
-        coloured = colour_greys(opened, greys, level)
+        coloured = colour_greys(opened, greys, level, paper)
     except GlyphnbError as error:
         raise GlyphnbError(f"{model}: {error}") from error
     write_coloured(out, "colorize", coloured, labels)

@@ -9,7 +9,7 @@ __all__ = ['demo', 'doctor', 'images_of']
 from pathlib import Path
 
 from .commands import Steps, documented, quiet_keras
-from .own_letters import Align, Faces, Label
+from .own_letters import Align, Faces, Label, Tone
 from .own_models import names_or_number
 from ..letters.glyphs import GlyphnbError
 
@@ -29,6 +29,8 @@ def demo(
     colour: bool = False,  # Learn colours (done by itself where letters are in strong colours)
     grey: bool = False,  # Learn grey levels, whatever the colours
     seed: int = 0,  # The same seed gives the same results
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Run the whole course on a set of letters: distort, train three models, draw, film, report."
@@ -50,6 +52,7 @@ def demo(
         drawn = images or render_glyphs(letters or first_set(faces), faces, align=align)
         asked = True if colour else False if grey else None
         read: dict = {"skip_unreadable": skip_unreadable, "label": label, "colour": asked}
+        read |= {"paper": paper, "max_pixels": max_pixels}
         glyphs = prepare_letters(drawn, place, **read)
         channels = glyphs.images.shape[-1]
         if channels == 3 and asked is None:
@@ -112,6 +115,8 @@ def doctor(
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     out: Path = Path("doctor.html"),  # Page to write
     importance_samples: int = 500,  # Codes per image in the estimate of the likelihood
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
     seed: int = 0,  # The same seed gives the same page
 ):
     "Examine a model, and write what was found on one page."
@@ -129,6 +134,7 @@ def doctor(
     examined = load_pretrained() if model is None else open_model(model)
     size = examined.shape[0]
     read: dict = {"label": label, "colour": examined.shape[2] == 3}
+    read |= {"paper": paper, "max_pixels": max_pixels}
     known, fresh = images_of(examined, seed)
     source = "new distortions of its letters"
     if images is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from .commands import Steps, documented, quiet_keras
-from .own_letters import Align, Faces, Label
+from .own_letters import Align, Faces, Label, Tone
 from ..letters.glyphs import GlyphnbError, split_letters
 
 # %% ../../nbs/6_cli/62_own_models.ipynb #own-letters
@@ -24,6 +24,7 @@ def own_letters(
     skip_unreadable=False,  # Skip files that are not images
     label="auto",  # Which part of a path is the letter, as in `label_files`
     colour=False,  # Read colours; `None`: where letters are in strong colours
+    **read,  # Of `load_data`: `paper`, `max_pixels`
 ):  # A `GlyphSet`
     "Read or draw the letters that a command is given."
     from glyphnb.letters.folders import load_data
@@ -32,8 +33,8 @@ def own_letters(
     if images is not None and (font or letters):
         raise GlyphnbError("`images` comes instead of `font` and `letters`, got both")
     if images is not None:
-        options = {"label": label, "colour": colour}
-        glyphs = load_data(images, size, skip_unreadable=skip_unreadable, **options)
+        read |= {"label": label, "colour": colour}
+        glyphs = load_data(images, size, skip_unreadable=skip_unreadable, **read)
     else:
         faces = font or "DejaVu Sans"
         glyphs = render_glyphs(letters or first_set(faces), faces, size, align=align)
@@ -99,6 +100,8 @@ def train(
     resume: Path | None = None,  # Folder to keep each epoch in, and to go on from after a stop
     patience: int | None = None,  # Stop when so many epochs have brought nothing (never)
     seed: int = 0,  # The same seed gives the same model
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Train a VAE on letters of your own; its file carries the letters and the density of their codes."
@@ -110,7 +113,8 @@ def train(
         raise GlyphnbError("`grey` leaves out what `colour` and `colorize` are for, got both")
     check_replaceable(out)
     asked = True if colour or colorize else False if grey else None
-    glyphs = own_letters(images, font, letters, align, size, skip_unreadable, label, asked)
+    given = (images, font, letters, align, size, skip_unreadable, label, asked)
+    glyphs = own_letters(*given, paper=paper, max_pixels=max_pixels)
     channels = glyphs.images.shape[-1]
     if (colour or colorize) and (channels == 1 or glyphs.ink.std(axis=-1).max() < 8):
         raise GlyphnbError(
@@ -219,6 +223,8 @@ def reconstruct(
     images: Path | None = None,  # Folder of images (by default the letters that the model knows)
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     out: Path = Path("reconstructions.png"),  # PNG file: images above, reconstructions below
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    max_pixels: int = 100_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Draw images, and what a model makes of them."
@@ -228,7 +234,8 @@ def reconstruct(
     from glyphnb.letters.folders import load_data
 
     if images is not None:
-        options = {"label": label, "colour": opened.shape[2] == 3}
+        options: dict = {"label": label, "colour": opened.shape[2] == 3}
+        options |= {"paper": paper, "max_pixels": max_pixels}
         shown = load_data(images, opened.shape[0], skip_unreadable=skip_unreadable, **options)
     elif opened.letters is not None:
         shown = opened.letters

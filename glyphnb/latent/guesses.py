@@ -272,15 +272,15 @@ def judge_guesses(
 def read_letters(
     dir_path: str | Path,  # Folder of images named after the letter they show: `A.png`, `01_A.png`
     only=(),  # Which of these letters to read; all by default
+    **options,  # Of `read_folder`: `paper`, `max_pixels`
 ) -> tuple[GlyphSet, bool]:  # The letters, and whether all images are of one size
     """Read a few letters of a face from images of any size.
 
-    Raises `FileNotFoundError`, or `GlyphnbError` for a name that is not a letter, a letter that comes
-    twice or is not there, an image without ink.
+    Raises `GlyphnbError` for a name that is not a letter, a letter that is there twice, an empty image.
     """
     listed, read = list_images(dir_path), {}
     labels = dict(zip(listed, label_files(listed, dir_path), strict=True))
-    for path, ink in read_folder(dir_path):
+    for path, ink in read_folder(dir_path, **options):
         letter = labels[path][0]
         if only and letter not in only:
             continue
@@ -335,6 +335,7 @@ def gather_given(
     images: str | Path | None = None,  # Or a folder of images named after their letters: A.png
     letters: str | None = None,  # The letters to start from; all that there are by default
     letter_set: str | None = None,  # Name of the set to complete; by default one that has `letters`
+    **options,  # Of `read_folder`: `paper`, `max_pixels`
 ) -> Given:
     """Gather the letters that are there.
 
@@ -344,7 +345,7 @@ def gather_given(
         raise GlyphnbError("`font` or `images` is needed, one of the two: got both or neither")
     wanted = split_letters(letters) if letters else []
     if images is not None:
-        glyphs, together = read_letters(images, wanted)
+        glyphs, together = read_letters(images, wanted, **options)
         return Given(glyphs, together, choose_set(glyphs.letters.tolist(), letter_set), None)
     face, name = str(font), choose_set(wanted, letter_set)
     drawn = [letter for letter in GLYPH_SETS[name] if can_draw(face, letter)]

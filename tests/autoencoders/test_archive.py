@@ -21,7 +21,7 @@ from glyphnb.autoencoders.archive import (
 from glyphnb.autoencoders.compress import compress_codes, quantize_codes, seal, unseal
 from glyphnb.autoencoders.lossless import encode_pixels
 from glyphnb.autoencoders.redraw import patch_error
-from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
 from glyphnb.letters.typefaces import render_glyphs
 from glyphnb.vae.pretrained import NumpyVAE
 
@@ -338,7 +338,8 @@ def test_a_folder_is_read_in_its_modes_and_what_changes_is_said(tmp_path):
     exif = turned.getexif()
     exif[0x0112] = 6  # shown turned by a quarter
     turned.save(tmp_path / "f.png", exif=exif)
-    images, changed, file_bytes = read_images(tmp_path)
+    with pytest.warns(GlyphnbWarning, match="c.gif: several pages or frames"):
+        images, changed, file_bytes = read_images(tmp_path)
     modes = [image.mode for image in images.values()]
     assert list(images) == [f"{stem}.png" for stem in "abcdef"]
     assert modes[:2] == ["1", "RGB"] and modes[3:] == ["L", "I;16", "L"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from glyphnb.autoencoders.colour import tint, tint_greys, transfer_colour
-from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
 
 GREYS = arrays("uint8", st.tuples(st.integers(1, 9), st.integers(1, 9)))
 
@@ -36,7 +36,8 @@ def test_a_letter_has_the_same_colours_in_every_set(letters):
 
 def test_images_of_any_size_become_dark_colours_on_white(letters):
     greys = {"a": 255 - letters.ink[0], "b": letters.ink[0], "c": 255 - letters.ink[1][:50]}
-    coloured = tint_greys(greys, ["x", "x", "y"])
+    with pytest.warns(GlyphnbWarning, match="b: taken for dark paper, unlike most"):
+        coloured = tint_greys(greys, ["x", "x", "y"])
     assert coloured["c"].shape == (50, 64, 3) and coloured["c"].dtype == np.uint8
     np.testing.assert_array_equal(coloured["a"], coloured["b"])  # whatever the paper was
     assert (coloured["a"][0, 0] == 255).all() and coloured["a"].min() < 100

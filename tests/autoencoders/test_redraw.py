@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from glyphnb.autoencoders.redraw import clean_images, decode_inks, encode_inks, patch_error, redraw
-from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
 from glyphnb.letters.typefaces import render_glyphs
 from glyphnb.vae.pretrained import NumpyVAE
 
@@ -73,7 +73,8 @@ def test_cleaning_keeps_tone_and_size_and_names_what_became_another_letter():
     speck = {"a.png": greys["dark.png"].copy()}
     speck["a.png"][2, 2] = 0
     assert clean_images(speck).greys["a.png"][2, 2] == 255
-    cleaned = clean_images(greys, Forgetful())
+    with pytest.warns(GlyphnbWarning, match="light.png: taken for dark paper, unlike most"):
+        cleaned = clean_images(greys, Forgetful())
     assert cleaned.doubtful == ["other.png"]
     np.testing.assert_array_equal(cleaned.greys["dark.png"], 255 - cleaned.greys["light.png"])
     with pytest.raises(GlyphnbError, match="`side`"):
