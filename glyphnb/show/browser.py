@@ -21,7 +21,9 @@ class Arrays:
         self,
         half: bool = False,  # Round all numbers to half precision, not only where nothing is lost
     ):
-        self.half, self.table, self.parts, self.start = half, [], [], 0
+        self.half, self.start = half, 0
+        self.table: list[dict] = []
+        self.parts: list[bytes] = []
 
     def add(
         self,
@@ -173,7 +175,8 @@ class _Tracer:
     "Follows a network from its outputs to its input, and writes the operations on the way."
 
     def __init__(self, arrays: Arrays):
-        self.arrays, self.ops = arrays, []
+        self.arrays = arrays
+        self.ops: list[dict] = []
 
     def write(self, layer, given: list[tuple]) -> list[tuple]:
         "Write a layer; values are pairs of their number and their shape."
@@ -197,8 +200,8 @@ class _Tracer:
         if op.get("activation") == "softmax":
             del op["activation"]
             more = {"op": "softmax", "shape": list(out)}
-        for op in [op, more] if more else [op]:
-            self.ops.append({**op, "from": [number for number, _ in given]})
+        for one in [op, more] if more else [op]:
+            self.ops.append({**one, "from": [number for number, _ in given]})
             given = [(len(self.ops), out)]
         return given
 
@@ -277,7 +280,8 @@ def export_dense(
     activation: str = "linear",  # Of the outputs
 ) -> dict:  # As `export_network`
     "Write dense layers with GELU between them, as a `NumpyVAE` holds them."
-    layers, outputs = [], []
+    layers: list[dict] = []
+    outputs: list[int] = []
     for head in heads:
         at = 0
         for k in range(0, len(head), 2):

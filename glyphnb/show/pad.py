@@ -59,7 +59,7 @@ def pad_data(
         data["dots"] = {"codes": arrays.add(codes, half=True), "labels": arrays.add(of)}
         data["reach"] = _reach(codes)
     axes = _axes(getattr(model, "prior", None), codes, d)
-    pins = _pins(ends, axes) if pins is None else np.asarray(pins, "float32")
+    pins = _pins(ends, codes, axes) if pins is None else np.asarray(pins, "float32")
     if pins.shape != (2, d):
         raise GlyphnbError(f"`pins` must be two codes, (2, {d}), got {pins.shape}")
     data |= _map(model, axes, codes, of, arrays)
@@ -167,12 +167,20 @@ def _map(model, axes: np.ndarray, codes, of, arrays: Arrays) -> dict:
     return found
 
 
-def _pins(codes, axes: np.ndarray) -> np.ndarray:
-    "Codes of the first letter, and of the one that is farthest from it on the map."
-    if codes is None:
+def _pins(letters, dots, axes: np.ndarray) -> np.ndarray:
+    """Codes of the first letter, and of another one at a distance on the map.
+
+    Of those that are farther away than half of the letters, the one to which the straight line stays
+    nearest to known codes.
+    """
+    if letters is None:
         return np.array([[-1.0], [1.0]]) * (np.arange(axes.shape[1]) == 0)
-    places = codes @ axes.T
-    return codes[[0, ((places - places[0]) ** 2).sum(axis=1).argmax()]]
+    dots, away = dots[:500], np.linalg.norm((letters - letters[0]) @ axes.T, axis=1)
+    far = np.argsort(away)[len(letters) // 2 :][:50]
+    share = np.linspace(0, 1, 12)[:, None]
+    lines = letters[0] + share * (letters[far, None] - letters[0])
+    gaps = [np.linalg.norm(line[:, None] - dots, axis=2).min(axis=1).max() for line in lines]
+    return letters[[0, far[int(np.argmin(gaps))]]]
 
 
 def _spots(places, of) -> np.ndarray:
