@@ -11,8 +11,10 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import api
+import bibliography
+import glossary
 import yaml
-from chapters import adapt, module_of
+from chapters import adapt, module_of, names_in, title_of
 from sphinx.cmd.build import build_main
 
 HERE = Path(__file__).resolve().parent
@@ -41,12 +43,14 @@ def contents(trees):
 
 def pages():
     "Everything that Sphinx reads: names of files, and their texts."
-    made, trees, modules = {}, {}, defaultdict(list)
+    made, trees, modules, named = {}, {}, defaultdict(list), defaultdict(list)
     for title, paths in parts().items():
         trees[title] = [path.relative_to(NBS).with_suffix("").as_posix() for path in paths]
         for path in paths:
             name = path.relative_to(NBS)
             notebook = json.loads(path.read_text("utf-8"))
+            for key in names_in(notebook):
+                named[key].append(f"[{title_of(notebook)}]({name.as_posix()})")
             module = module_of(notebook)
             if module:
                 text = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text("utf-8")
@@ -54,6 +58,9 @@ def pages():
             made[name] = adapt(notebook, name, COLAB, module, api.names(text) if module else ())
     for package, texts in modules.items():
         made[Path("api", f"{package}.md")] = api.page(package, texts)
+    made[Path("glossary.md")] = glossary.SOURCE.read_text("utf-8")
+    made[Path("bibliography.md")] = bibliography.page(named)
+    trees["Look up"] = ["glossary", "bibliography"]
     trees["Reference"] = [f"api/{package}" for package in modules]
     index = json.loads((NBS / "index.ipynb").read_text("utf-8"))
     table = {"cell_type": "markdown", "id": "contents", "metadata": {}, "source": contents(trees)}

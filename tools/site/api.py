@@ -5,6 +5,8 @@ import io
 import re
 import tokenize
 
+import bibliography
+
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -99,7 +101,8 @@ def signature(rows):
 
 
 def docstring(node):
-    return re.sub(r"^(Source: )", r"\n\1", ast.get_docstring(node) or "", flags=re.M)
+    text = re.sub(r"^(Source: )", r"\n\1", ast.get_docstring(node) or "", flags=re.M)
+    return bibliography.link(text, set())
 
 
 def entry(name, node, module, said, depth=3):

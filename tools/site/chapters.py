@@ -4,14 +4,11 @@ import html
 import json
 import re
 
+import bibliography
+import glossary
+
 PICTURE = re.compile(r'<img src="data:(image/\w+);base64,([^"]+)"(?: alt="([^"]*)")?[^>]*>')
 CONTRACT = re.compile(r"\n(?=\*\*(?:You get|It takes)\*\*)")
-
-
-def anchor(title):
-    "The anchor of a heading as Quarto makes it, which links of the chapters use."
-    words = re.sub(r"[^\w\s.-]", "", title.lower()).split()
-    return re.sub(r"^[^a-z]+", "", "-".join(words))
 
 
 def directives(source):
@@ -59,6 +56,20 @@ def code_cell(cell, number):
     return {**cell, "source": source, "outputs": outputs, "metadata": metadata}
 
 
+def title_of(notebook):
+    return re.match(r"# (.+)", "".join(notebook["cells"][0]["source"]))[1]
+
+
+def names_in(notebook):
+    "Keys of what a chapter names of the bibliography, each once, in order."
+    found = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            mentions = bibliography.mentions("".join(cell["source"]))
+            found |= {entry.key: None for *_, entry, _ in mentions}
+    return list(found)
+
+
 def module_of(notebook):
     "The module that a chapter exports, with dots, or None."
     text = "".join("".join(cell["source"]) + "\n" for cell in notebook["cells"])
@@ -84,11 +95,9 @@ def ways(name, colab):
     )
 
 
-def adapt(notebook, name, colab, module=None, names=(), linked=str):
-    """The text of a notebook for Sphinx: the chapter in the file `name`.
-
-    The reference has `names` of its `module`; `linked` adds links to a cell of text.
-    """
+def adapt(notebook, name, colab, module=None, names=()):
+    "The text of a notebook for Sphinx: the file `name`; the reference has `names` of its `module`."
+    words = "../" * (len(name.parts) - 1) + "glossary.md"
     cells = []
     for cell in notebook["cells"]:
         cell["source"] = source = "".join(cell["source"])
@@ -97,7 +106,7 @@ def adapt(notebook, name, colab, module=None, names=(), linked=str):
             cell = code_cell(cell, name.stem[:2])
         elif cell["cell_type"] == "markdown":
             source = re.sub(r"^(#+ .*) \{#[^}]*\}$", r"\1", source, flags=re.M)
-            cell["source"] = linked(CONTRACT.sub(r"\\\n", source))
+            cell["source"] = glossary.link(CONTRACT.sub(r"\\\n", source), words)
         if cell:
             cells.append(cell)
     cells[0]["source"] += "\n\n" + ways(name, colab)

@@ -22,7 +22,7 @@ myst_enable_extensions = ["dollarmath", "amsmath", "attrs_inline"]
 myst_heading_anchors = 4
 add_module_names = False
 pygments_style = "tango"
-myst_heading_slug_func = "chapters.anchor"
+myst_heading_slug_func = "glossary.anchor"
 
 html_theme = "sphinx_book_theme"
 _mathjax = "sphinx-mathjax-offline/static/mathjax/tex-svg.js"
