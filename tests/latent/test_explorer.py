@@ -203,12 +203,12 @@ def test_a_letter_is_drawn_with_keys_and_encoded(explorer):
     assert "empty" in page.inner_text(".draw .note")
 
 
-@pytest.mark.parametrize("letter", ["ل", "ب"])
-def test_a_letter_that_is_typed_is_found(explorer, letter):
+def test_a_letter_that_is_typed_is_found(explorer):
     page = explorer()
-    page.fill(".draw input", letter)
-    page.wait_for_selector(".neighbours li")
-    assert page.inner_text(".neighbours li >> nth=0").split()[0] == letter
+    for letter in "لب":
+        page.fill(".draw input", letter)
+        page.wait_for_timeout(150)
+        assert page.inner_text(".neighbours li >> nth=0").split()[0] == letter
     text = page.inner_text(".draw .note")
     assert re.search(r"mean \(-?\d\.\d+, -?\d\.\d+\), standard deviation \(0\.\d+, 0\.\d+\)", text)
     seen, back = (
@@ -255,7 +255,7 @@ def test_a_morph_plays_and_is_saved_as_gif(explorer, shipped):
         page.click("button:text('Save GIF')")
     names = [page.inner_text(f".pin >> nth={k} >> bdi") for k in (0, 1)]
     assert download.value.suggested_filename == f"morph-{names[0]}-{names[1]}.gif"
-    film = Image.open(download.value.path())
+    film = Image.open(io.BytesIO(download.value.path().read_bytes()))
     assert (film.format, film.size, film.n_frames) == ("GIF", (256, 256), 128)
     assert film.info["loop"] == 0
     frames = []
@@ -303,42 +303,43 @@ def test_nothing_is_wrong_for_a_screen_reader(explorer, options):
 
 
 def test_light_on_dark_in_the_dark(explorer):
-    light, dark = (explorer(color_scheme=scheme) for scheme in ("light", "dark"))
-    one, other = (drawn(page, ".letter canvas") for page in (light, dark))
-    assert one[0, 0] > 240 > 60 > one.min() and other[0, 0] < 60 < 200 < other.max()
-    for page, sign in ((light, 1), (dark, -1)):
+    page, seen = explorer(color_scheme="dark"), {}
+    for scheme in ("dark", "light"):  # it follows while it is open
+        page.emulate_media(color_scheme=scheme)
+        settled(page)
+        seen[scheme] = drawn(page, ".letter canvas")
         paper, ink = page.evaluate(
             "['backgroundColor', 'color'].map((name) => getComputedStyle(document.body)[name])"
         )
         level = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (paper, ink)]
-        assert sign * (level[0] - level[1]) > 400
-    dark.emulate_media(color_scheme="light")  # it follows
-    settled(dark)
-    assert abs(drawn(dark, ".letter canvas") - one).max() < 3
+        assert (level[0] - level[1]) * (1 if scheme == "light" else -1) > 400
+    light, dark = seen["light"], seen["dark"]
+    assert light[0, 0] > 240 > 60 > light.min() and dark[0, 0] < 60 < 200 < dark.max()
 
 
 def test_with_reduced_motion_images_come_one_by_one(explorer):
     page = explorer(reduced_motion="reduce")
     page.click(".main")
     seen = set()
-    for _ in range(14):
+    for _ in range(9):
         page.wait_for_timeout(100)
         seen.add(page.evaluate(f"{PAD}.along"))
     seen.discard(None)
     assert 2 <= len(seen) <= 4 and all(8 * along % 1 == 0 for along in seen)
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_nothing_is_wider_than_the_screen(explorer, width):
-    page = explorer(viewport={"width": width, "height": 844})
+def test_nothing_is_wider_than_the_screen(explorer):
+    page = explorer(viewport=PHONE)
     page.fill(".draw input", "ب")
     page.wait_for_selector(".neighbours li")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for k in range(page.locator("button").count()):
-        box = page.locator("button").nth(k).bounding_box()
-        assert box["height"] >= 44 and box["width"] >= 44  # for a finger
-    if width == 390:  # letter and plane are seen together
-        assert page.locator(".plane").bounding_box()["y"] < 844 / 2
+    assert page.locator(".plane").bounding_box()["y"] < 844 / 2  # letter and plane together
+    for width in (390, 320, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        settled(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for k in range(page.locator("button").count()):
+            box = page.locator("button").nth(k).bounding_box()
+            assert box["height"] >= 44 and box["width"] >= 44  # for a finger
 
 
 @pytest.fixture(scope="module")
@@ -353,7 +354,9 @@ def wide(letters):
 
 
 def test_more_than_two_numbers_have_a_slider_each_and_a_map(explorer, wide, tmp_path):
-    page = explorer(write_explorer(wide, tmp_path / "wide.html", name="wide.keras"))
+    page = explorer(
+        write_explorer(wide, tmp_path / "wide.html", known=wide.letters, name="wide.keras")
+    )
     assert page.inner_text("h1") == "wide.keras: 6 letters in 16 numbers"
     assert page.locator(".sliders input").count() == 16
     before = code_of(page)
