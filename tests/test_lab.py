@@ -45,7 +45,12 @@ def lab(tmp_path_factory):
     (settings / "default_setting_overrides.json").write_text(json.dumps(all_cells))
     environment = os.environ | {"JUPYTER_CONFIG_DIR": str(home / "config")}
     environment |= {"JUPYTER_RUNTIME_DIR": str(home / "run")}
-    environment.pop("TQDM_DISABLE", None)  # progress is shown, and must not be red either
+    # Progress is shown, and must not be red; and kernels that see Pytest hide what C++ prints.
+    environment = {
+        name: value
+        for name, value in environment.items()
+        if name not in ("TQDM_DISABLE", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER")
+    }
     environment["PATH"] = f"{BIN}{os.pathsep}{environment['PATH']}"  # where TensorBoard is
     options = "--no-browser --allow-root --port=0 --IdentityProvider.token="
     options += " --LabApp.expose_app_in_browser=True"
