@@ -166,11 +166,18 @@ def film_best_pair(
     letters: GlyphSet,  # Letters that it knows, at least 2
     n_steps: int = 90,  # Images from one to the other
 ) -> Film:
-    "Morph between the two different letters that a model reconstructs best."
-    error = ((vae.predict(letters.images, verbose=0) - letters.images) ** 2).sum(axis=(1, 2, 3))
+    "Morph between the two letters that differ most, among the third that a model reconstructs best."
+    flat = letters.images.reshape(len(letters), -1)
+    drawn = vae.predict(letters.images, verbose=0).reshape(flat.shape)
+    error = ((drawn - flat) ** 2).sum(axis=1) / np.maximum((flat**2).sum(axis=1), 1e-9)
     best = np.argsort(error, kind="stable")
-    others = best[letters.letters[best] != letters.letters[best[0]]]  # of several faces or hands
-    pair = [best[0], others[0] if len(others) else best[1]]
+    different = (
+        letters.letters[best][:, None] != letters.letters[best]
+    )  # not two hands of one letter
+    good = best[: max(len(best) // 3, 2, different[0].argmax() + 1)]
+    apart = ((flat[good, None] - flat[good]) ** 2).sum(axis=2)
+    apart = apart * different[: len(good), : len(good)] if different.any() else apart
+    pair = good[list(np.unravel_index(apart.argmax(), apart.shape))]
     first, second = letters.ink[pair]
     morph = generate_morph_images(
         first, second, vae.encode, vae.decode, n_steps, constant_speed=True

@@ -62,6 +62,15 @@ def test_the_film_is_of_two_letters_that_come_back():
     assert set(film.letters) == set(hands.letters[[0, 2]]) and film.frames.shape == (5, 64, 64)
 
 
+def test_the_film_is_of_letters_that_differ():
+    letters = render_glyphs("lIbmw", size=64)
+    flat = letters.images.reshape(5, -1)
+    apart = ((flat[:, None] - flat) ** 2).sum(axis=2)
+    widest = letters.letters[list(np.unravel_index(apart.argmax(), apart.shape))]
+    film = film_best_pair(Perfect(0 * letters.images[0]), letters[[*range(5)] * 3], 5)
+    assert set(film.letters) == set(widest) and set(widest) != {"l", "I"}
+
+
 def test_names_cannot_write_html():
     values = {"name": "<script>alert(1)</script>", "count": 3, "source": "a & b"}
     page = fill_page("doctor.html", findings=[], figures=[], **values)
