@@ -177,11 +177,12 @@ def browser():
 
     A test that asks for `new_page` in its place also learns of each request to the network.
     """
+    skip = pytest.fail if os.environ.get("GLYPHNB_BROWSER") == "required" else pytest.skip
     playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install")
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        pytest.skip("no browser here: install Chromium or Chrome, such as `apt install chromium`")
+        skip("no browser here: install Chromium or Chrome, such as `apt install chromium`")
     quiet = "headless no-sandbox disable-gpu disable-quic no-first-run disable-component-update"
     quiet += " disable-background-networking disable-sync"
     with playwright.sync_playwright() as driver:

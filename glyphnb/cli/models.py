@@ -6,6 +6,7 @@
 __all__ = ['demo', 'doctor', 'images_of']
 
 # %% ../../nbs/6_cli/63_models.ipynb #imports
+from importlib.util import find_spec
 from pathlib import Path
 
 from .commands import Steps, documented, quiet_keras
@@ -76,7 +77,10 @@ def demo(
         recipes = report.demo_models(len(data.train), epochs, seed, channels)
         for name, (model, n) in recipes.items():
             step(f"Training the {name}, {n} epochs")
-            options: dict = {"seed": seed, "log_dir": place / "logs" / name}
+            logs = (
+                place / "logs" / name if find_spec("tensorflow") else None
+            )  # else nobody writes them
+            options: dict = {"seed": seed, "log_dir": logs}
             histories[name] = train(model, data.train, data.fresh, n, **options)
             models[name] = model
         prior = learn_prior(models["vae"], data.train, seed=seed)
