@@ -104,15 +104,16 @@ def run_app(
     try:
         with warnings.catch_warnings(), _interrupts():
             shown = warnings.showwarning
-            warnings.showwarning = lambda *args, **kwargs: _show_warning(shown, *args, **kwargs)
+            warnings.showwarning = lambda *args, **more: _show_warning(
+                shown, options, *args, **more
+            )
             command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
-            options = set(inspect.signature(command).parameters)
+            options |= set(inspect.signature(command).parameters)
             command(*bound.args, **bound.kwargs)
     except (GlyphnbError, OSError, CycloptsError) as error:
         if debug:
             traceback.print_exc()
-        text = re.sub(r"`(\w+)`", partial(_option, options), " ".join(str(error).split()))
-        print(f"glyphnb: error: {text}", file=sys.stderr)
+        print(f"glyphnb: error: {_one_line(error, options)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("glyphnb: interrupted; no file was left half-written", file=sys.stderr)
@@ -158,9 +159,15 @@ def _option(options: set[str], found: re.Match) -> str:
     return "--" + name.replace("_", "-") if known else found[1].replace("_", " ")
 
 
-def _show_warning(shown, message, category, *place, **more):
+def _one_line(message, options: set[str]) -> str:
+    "A message in one line, with the names of options, that leaves the terminal alone."
+    text = re.sub(r"`(\w+)`", partial(_option, options), " ".join(str(message).split()))
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _show_warning(shown, options, message, category, *place, **more):
     "Show a warning of ours in one line, and all others as they always look."
     if issubclass(category, GlyphnbWarning):
-        print(f"glyphnb: {message}", file=sys.stderr)
+        print(f"glyphnb: {_one_line(message, options)}", file=sys.stderr)
     else:
         shown(message, category, *place, **more)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Method', 'Style', 'open_quietly', 'write_greys', 'compress', 'decompress', 'denoise', 'reduce', 'tint',
-           'greys_and_labels', 'write_coloured', 'colorize']
+           'greys_and_labels', 'labels_of', 'recorded_labels', 'colorize']
 
 # %% ../../nbs/6_cli/65_image_folders.ipynb #imports
 from pathlib import Path
@@ -29,12 +29,16 @@ def write_greys(
     out: Path,  # Folder for the results
     command: str,  # Who writes them
     greys: dict,  # Name to `(height, width)` or `(height, width, 3)` uint8 array
+    labels: dict | None = None,  # Name to letter and face, to be recorded
 ):
-    "Write PNG files into a folder of results."
-    from glyphnb.letters.files import results_folder, write_images
+    "Write PNG files into a folder of results, with the letter and the face of each if they are known."
+    from glyphnb.letters.files import results_folder, write_images, write_provenance
 
     with results_folder(out, command) as place:
         write_images(place, greys.items())
+        if labels:
+            files = {n: dict(zip(("letter", "face"), labels[n], strict=True)) for n in greys}
+            write_provenance(place, call=command, files=files)
     print(f"Wrote {len(greys)} PNG files into {out}")
 
 # %% ../../nbs/6_cli/65_image_folders.ipynb #compress
@@ -79,6 +83,11 @@ def compress(
         print(f"Not kept of {name}: {change}")
     if len(album.changed) > 5:
         print(f"and of {len(album.changed) - 5} more")
+    named = labels_of(images, "file")
+    if any(named[name][0] != letter for name, (letter, _) in recorded_labels(images).items()):
+        print(
+            "Not kept: the letters that provenance.json tells; the archive has names of files alone"
+        )
 
 # %% ../../nbs/6_cli/65_image_folders.ipynb #decompress
 @documented
@@ -126,7 +135,7 @@ def denoise(
     greys = read_greys(images, skip_unreadable, max_pixels=max_pixels)
     opened = None if model is None else open_quietly(model)
     cleaned, doubtful = clean_images(greys, opened, side, paper)
-    write_greys(out, "denoise", cleaned)
+    write_greys(out, "denoise", cleaned, recorded_labels(images))
     if opened and max(max(grey.shape) for grey in greys.values()) > opened.shape[0]:
         print(
             f"The model draws {opened.shape[0]} pixels a side; larger images are scaled, and soft"
@@ -194,7 +203,7 @@ def tint(
 
     greys, labels = greys_and_labels(images, label, skip_unreadable, max_pixels)
     letters = [labels[name][0] for name in greys]
-    write_coloured(out, "tint", tint_greys(greys, letters, seed, style, paper), labels)
+    write_greys(out, "tint", tint_greys(greys, letters, seed, style, paper), labels)
 
 
 def greys_and_labels(
@@ -204,28 +213,33 @@ def greys_and_labels(
     max_pixels,  # Refuse images with more pixels
 ):  # Name to grey levels, and name to letter and face
     "Read images as they are, and what they show."
-    from glyphnb.letters.folders import label_files, png_names, read_greys
+    from glyphnb.letters.folders import read_greys
 
     greys = read_greys(images, skip_unreadable, max_pixels=max_pixels)
+    return greys, labels_of(images, label)
+
+
+def labels_of(
+    images: Path,  # An image, or a folder of images
+    label: str = "auto",  # Which part of a path is the letter, as in `label_files`
+) -> dict[str, tuple[str, str]]:  # Name of the PNG that a file becomes, to letter and face
+    "Tell what the images show."
+    from glyphnb.letters.folders import label_files, png_names
+
     names = png_names(images)
     labels = label_files(list(names), images if images.is_dir() else images.parent, label)
-    return greys, dict(zip(names.values(), labels, strict=True))
+    return dict(zip(names.values(), labels, strict=True))
 
 
-def write_coloured(
-    out: Path,  # Folder for the results
-    command: str,  # Who writes them
-    coloured: dict,  # Name to `(height, width, 3)` uint8 array
-    labels: dict,  # Name to letter and face
-):
-    "Write PNG files into a folder of results, with the letter and the face of each."
-    from glyphnb.letters.files import results_folder, write_images, write_provenance
+def recorded_labels(
+    images: Path,  # An image, or a folder of images
+) -> dict[str, tuple[str, str]]:  # As `labels_of`; empty where the names of the files tell all
+    "Tell what the images show where a `provenance.json` says it, so that it is not lost."
+    from glyphnb.letters.files import PROVENANCE
+    from glyphnb.letters.folders import png_names
 
-    files = {name: dict(zip(("letter", "face"), labels[name], strict=True)) for name in coloured}
-    with results_folder(out, command) as place:
-        write_images(place, coloured.items())
-        write_provenance(place, call=command, files=files)
-    print(f"Wrote {len(coloured)} PNG files into {out}")
+    places = {path.parent for path in png_names(images)} | {images}
+    return labels_of(images) if any((place / PROVENANCE).is_file() for place in places) else {}
 
 
 @documented
@@ -251,7 +265,7 @@ def colorize(
         coloured = colour_greys(opened, greys, level, paper)
     except GlyphnbError as error:
         raise GlyphnbError(f"{model}: {error}") from error
-    write_coloured(out, "colorize", coloured, labels)
+    write_greys(out, "colorize", coloured, labels)
     others = [] if learned is None else {labels[name][0] for name in greys} - {*learned.letters}
     if others:
         print(f"Not among the letters of the model, so only guessed: {' '.join(sorted(others))}")

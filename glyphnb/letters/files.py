@@ -279,15 +279,40 @@ def write_provenance(
 def read_provenance(
     dir_path: str | Path,  # Folder of a data set
 ) -> list[dict]:  # Its records, oldest first; empty without a provenance file written by glyphnb
-    "Read the `provenance.json` of a folder."
+    """Read the `provenance.json` of a folder.
+
+    Raises `GlyphnbError` for a file of ours that is damaged: letters would lose their names unseen.
+    """
+    path = Path(dir_path, PROVENANCE)
     try:
-        records = json.loads(Path(dir_path, PROVENANCE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return []
-    ours = isinstance(records, list) and all(
-        isinstance(record, dict) and "glyphnb" in record for record in records
-    )
+    try:
+        records = json.loads(text)
+        ours = bool(records) and all("glyphnb" in record for record in records)
+        sound = not ours or _is_sound(records)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        ours, sound = False, '"glyphnb"' not in text[:100]
+    if not sound:
+        raise GlyphnbError(
+            f"{path} is damaged; without it, the names of the files tell the letters"
+        )
     return records if ours else []
+
+
+def _is_sound(records) -> bool:
+    "Tell whether records have the form that `write_provenance` gives them, as far as they are used."
+    for record in records:
+        files, sources = record.get("files", {}), record.get("sources", {})
+        rows = [row for row in files.values() if isinstance(row, dict)]
+        named = [(row.get("letter"), row.get("face"), row.get("file", "")) for row in rows]
+        for letter, face, file in named:
+            if not isinstance(file, str) or {type(letter), type(face)} not in ({str}, {type(None)}):
+                return False
+        if not (_is_sound(sources) if isinstance(sources, list) else isinstance(sources, dict)):
+            return False
+    return True
 
 
 def check_provenance(

@@ -51,6 +51,7 @@ from glyphnb.show.pixels import (
     load_image,
     name_few,
     read_images,
+    warn_of_blanks,
     warn_of_papers,
 )
 
@@ -187,8 +188,8 @@ def read_folder(
     for path, image in _read_all(paths, dir_path, skip_unreadable, colour, max_pixels):
         own = found[as_text(path.relative_to(place).as_posix())] = paper_of(image)
         yield path, to_ink(image, own.heed(vote_on_paper(votes)) if paper == "auto" else paper)
-    if not any(own.score for own in found.values()):
-        raise GlyphnbError(f"{place}: expected letters, found blank images alone")
+    blank = [name for name, own in found.items() if not own.score]
+    warn_of_blanks(blank, place if len(blank) == len(found) else None)
     warn_of_papers(str(place), found, votes, paper)
 
 
@@ -262,10 +263,9 @@ def png_names(
 ) -> dict[Path, str]:  # File to the name of the PNG that it becomes, with its sub-folder
     "Name the results for images; of two files with one stem, the second gets a number."
     place = Path(images)
-    paths = [place] if place.is_file() else list_images(place)
-    inside = [(path.relative_to(place) if path != place else Path(path.name)) for path in paths]
-    parts = [[*map(as_text, path.with_suffix("").parts)] for path in inside]
-    names = ["/".join(map(cut_name, part)) + ".png" for part in parts]
+    paths, top = ([place], place.parent) if place.is_file() else (list_images(place), place)
+    parts = [path.relative_to(top).with_suffix("").parts for path in paths]
+    names = ["/".join(cut_name(as_text(name)) for name in part) + ".png" for part in parts]
     return dict(zip(paths, unique_names(names), strict=True))
 
 
@@ -391,9 +391,9 @@ def read_greys(
     colour: bool = False,  # Read colours, `(height, width, 3)`
     max_pixels: int = MAX_PIXELS,  # Refuse larger images
 ) -> dict[str, np.ndarray]:  # Name of the PNG that a file becomes, to `(height, width)` uint8 greys
-    "Read images as they are, by the names that `png_names` gives."
+    "Read images as they are, by the names that `png_names` gives. Warns of blank ones."
     names, place = png_names(images), Path(images)
-    if place.is_file():
-        return {names[place]: load_image(place, colour, max_pixels)}
-    read = _read_all(list(names), place, skip_unreadable, colour, max_pixels)
-    return {names[path]: image for path, image in read}
+    read = _read_all(list(names), place, skip_unreadable and place.is_dir(), colour, max_pixels)
+    greys = {names[path]: image for path, image in read}
+    warn_of_blanks([name for name, grey in greys.items() if not paper_of(grey).score])
+    return greys

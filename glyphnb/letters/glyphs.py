@@ -373,6 +373,9 @@ def fit_square(
     "Pad ink to a square with paper, centred, then resample it to `size`; coloured ink, too."
     image = Image.fromarray(ink)
     side = max(image.size)
+    if side**2 > 1 << 26:  # the square would fill the memory: reduce it before, not after
+        small = [max(1, round(length * size / side)) for length in image.size]
+        image, side = image.resize(small, Image.Resampling.BICUBIC), size
     if image.size != (side, side):
         image = ImageOps.pad(image, (side, side), color=0)
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))

@@ -95,8 +95,9 @@ def name_files(
 def as_text(
     name: str,  # As the operating system gives it
 ) -> str:  # In the composed form (NFC), and without half characters
-    "Turn a name into text that can be written anywhere; bytes that are not UTF-8 are spelled out."
-    clean = re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 255:02x}", name)
+    "Turn a name into text for any terminal and disk; control characters and odd bytes are spelled out."
+    odd = "[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+    clean = re.sub(odd, lambda found: f"\\x{ord(found[0]) & 255:02x}", name)
     return unicodedata.normalize("NFC", clean)
 
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_PIXELS', 'Opened', 'open_image', 'largest_value', 'full_scale', 'to_levels', 'Reading', 'read_images',
-           'load_image', 'read_inks', 'warn_of_papers', 'name_few']
+           'load_image', 'read_inks', 'warn_of_papers', 'warn_of_blanks', 'name_few']
 
 # %% ../../nbs/9_show/97_pixels.ipynb #imports
 import io
@@ -50,7 +50,12 @@ def open_image(
     """
     path = Path(file_path)
     if not path.is_file():
-        found = "a broken link" if path.is_symlink() else "a folder" if path.is_dir() else "nothing"
+        kinds = {
+            "a broken link": path.is_symlink(),
+            "a folder": path.is_dir(),
+            "a device": path.exists(),
+        }
+        found = next((kind for kind, is_so in kinds.items() if is_so), "nothing")
         raise FileNotFoundError(f"{path}: expected an image file, found {found}")
     try:
         with warnings.catch_warnings():
@@ -274,13 +279,11 @@ def warn_of_papers(
     place: str,  # Name of the folder
     found: dict[str, Paper],  # Name of an image to what it tells of its paper
     votes: list[Paper],  # Those of them that have voted
-    paper: str = "auto",  # As in `read_inks`: with "white" or "black", only blank images are named
+    paper: str = "auto",  # As in `read_inks`; with "white" or "black" there is nothing to say
 ):
-    "Name images without ink, those on another paper than most, and a folder that is not sure."
-    texts, vote, side = [], vote_on_paper(votes), 1
-    blank = [name for name, own in found.items() if not own.score]
-    if blank:
-        texts.append(f"{name_few(blank)}: expected a letter, found one tone all over")
+    "Name images on another paper than most, and a folder that is not sure."
+    texts, vote = [], vote_on_paper(votes)
+    blank = [own for own in votes if not own.score]
     if paper == "auto":
         side = 1 if vote >= 0 else -1
         most, rest = ("light", "dark")[::side]
@@ -295,8 +298,19 @@ def warn_of_papers(
         if len(unsure) * 2 > len(votes) - len(blank) and abs(sum(unsure)) < 0.1 * len(unsure) + 0.5:
             texts.append(f"{place}: letters and paper are hard to tell, and taken for {most} paper")
     for text in texts:
-        hint = "" if "one tone" in text else "; set `paper` if that is wrong"
-        warnings.warn(text + hint, GlyphnbWarning, stacklevel=4)
+        warnings.warn(f"{text}; set `paper` if that is wrong", GlyphnbWarning, stacklevel=4)
+
+
+def warn_of_blanks(
+    blank: list[str],  # Names of images of one tone
+    place: str | Path | None = None,  # A folder that has no other images: nothing to learn from
+):
+    "Name images that show nothing. Raises `GlyphnbError` for a `place`."
+    if place is not None:
+        raise GlyphnbError(f"{place}: expected letters, found blank images alone")
+    if blank:
+        text = f"{name_few(blank)}: expected a letter, found one tone all over"
+        warnings.warn(text, GlyphnbWarning, stacklevel=4)
 
 
 def name_few(

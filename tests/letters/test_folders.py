@@ -3,6 +3,7 @@
 import re
 import warnings
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -425,3 +426,78 @@ def test_black_and_the_blue_of_a_pen_are_no_colours(tmp_path, letter):
         page = share * rgb + (1 - share) * (250, 245, 230)  # on yellowish paper
         Image.fromarray(page.astype(np.uint8)).save(tmp_path / name / "a.jpg", quality=60)
         assert not is_coloured(tmp_path / name), name
+
+
+def test_a_lost_folder_is_named_like_a_lost_picture(tmp_path):
+    folder = pictures(tmp_path / "t", "A/1.png", "B/1.png")
+    (folder / "C").symlink_to("gone")  # the pictures of a letter, elsewhere
+    for read in (load_data, read_greys, is_coloured):
+        if read is not is_coloured:
+            with pytest.raises(
+                GlyphnbError, match="C: expected an image file, found a broken link"
+            ):
+                read(folder)
+    with pytest.warns(GlyphnbWarning, match="C: .*a broken link"):
+        assert load_data(folder, 32, skip_unreadable=True).letters.tolist() == ["A", "B"]
+    (folder / "C").unlink()
+    (folder / "up").symlink_to(folder)
+    with pytest.raises(GlyphnbError, match="up: expected an image file"):
+        load_data(folder)
+
+
+def test_a_closed_folder_is_named_and_skipped_on_request(tmp_path, monkeypatch):
+    folder, iterdir = pictures(tmp_path / "t", "A/1.png", "B/1.png"), Path.iterdir
+
+    def closed(path):
+        if path.name == "B":
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    with pytest.raises(GlyphnbError, match="B: expected an image file, found a folder"):
+        load_data(folder)
+    with pytest.warns(GlyphnbWarning, match="skipped .*B"):
+        assert load_data(folder, 32, skip_unreadable=True).letters.tolist() == ["A"]
+    monkeypatch.setattr(Path, "iterdir", lambda path: closed(Path("B")))
+    with pytest.raises(PermissionError):
+        load_data(folder)
+
+
+LONG = ["x" * 250 + ".png", "\xe9" * 125 + ".png", "A/" + "y" * 250 + ".png"]
+
+
+@pytest.mark.parametrize("name", [*LONG, "a\n\x1b[31m.png", "%.png", "?.png", "a:b.png", ",.png"])
+def test_what_can_be_read_can_be_written(tmp_path, name):
+    other = "B/1.png" if "/" in name else "B.png"
+    folder = pictures(tmp_path / "in", name, other)
+    read = load_data(folder, 32)
+    assert all(source.isprintable() for source in read.sources)
+    files = change_image_background(folder, tmp_path / "out")
+    (written,) = set(files) - {tmp_path / "out" / other}
+    assert len(written.name.encode()) <= 255 and written.name.isprintable()
+    assert sorted(load_data(tmp_path / "out", 32).sources) == sorted(read.sources)
+    assert sorted(prepare_letters(folder, tmp_path / "ready", 32).sources) == sorted(read.sources)
+
+
+DAMAGED = [
+    '[{"glyphnb": "0", "files": {"a.png": {"letter": "A"}}}]',
+    '[{"glyphnb": "0", "files": [1]}]',
+]
+DAMAGED += ['[{"glyphnb": "0", "files": {"a.png": {"let', '[{"glyphnb": "0", "sources": [3]}]']
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+def test_a_damaged_record_is_named(tmp_path, text):
+    folder = pictures(tmp_path / "t", "a.png", "b.png")
+    (folder / "provenance.json").write_text(text)
+    for read in (load_data, lambda t: change_image_background(t, tmp_path / "out")):
+        with pytest.raises(GlyphnbError, match="provenance.json is damaged; without it, the names"):
+            read(folder)
+
+
+def test_a_very_long_picture_does_not_fill_the_memory(tmp_path):
+    line = np.full((1, 60_000), 255, np.uint8)
+    line[:, 20_000:40_000] = 0
+    Image.fromarray(line).save(tmp_path / "a.png")
+    ink = load_data(tmp_path, 30, paper="white").ink[0]
+    assert ink[:, 12:18].max() == 255 and ink[:, :8].max() < 20 and ink.any(axis=1).sum() == 1
