@@ -12,7 +12,7 @@ MODEL_TESTS := tests/autoencoders tests/vae tests/judge tests/latent/test_plane.
 UV := $(firstword $(wildcard $(BIN)/uv) uv)
 LIBRARY_TESTS ?= tests/letters tests/show tests/autoencoders tests/vae tests/latent tests/judge
 .PHONY: help demo test test-fast test-jax test-torch test-lowest test-newest test-colab test-lab \
-  lab fix chapters readme weights bench lock clean
+  lab site fix chapters readme weights bench lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\)[: ].*## /\1\t/p' Makefile | expand -t 14
@@ -75,12 +75,16 @@ test-colab: .venv-colab/ready  ## The chapters from theory to a film, each in an
 test-lab: .venv/ready  ## The same chapters in JupyterLab, in a browser
 	ALL_IN_LAB=1 pytest tests/test_lab.py
 
+site: .venv/ready  ## The course as pages that open from disk, in _site/
+	@python tools/site
+
 lab: .venv/ready  ## JupyterLab on the chapters
 	jupyter lab nbs
 
 fix: .venv/ready  ## Format, clean, export, README: rewrites files, and a second time changes nothing
 	ruff check --quiet --fix nbs tests benchmarks tools setup.py
 	ruff format --quiet nbs tests benchmarks tools setup.py
+	@tools/cite
 	nbdev_clean
 	@tools/tidy
 	nbdev_export
@@ -110,4 +114,4 @@ lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
 	tools/lock constraints.txt
 
 clean:  ## Remove the environment and what was built
-	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* _site build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

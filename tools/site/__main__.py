@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from configparser import ConfigParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import api
 import bibliography
@@ -16,6 +17,8 @@ import glossary
 import yaml
 from chapters import adapt, module_of, names_in, title_of
 from sphinx.cmd.build import build_main
+
+from glyphnb.cli.main import main as explore
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -54,13 +57,18 @@ def pages():
             module = module_of(notebook)
             if module:
                 text = (ROOT / module.replace(".", "/")).with_suffix(".py").read_text("utf-8")
-                modules[module.rpartition(".")[0]].append((module, f"../{name.as_posix()}", text))
+                package = module.rpartition(".")[0]
+                read = (f"../{name.as_posix()}", title_of(notebook))
+                modules[package].append((module, *read, text))
+                for key in api.names_in(text):
+                    named[key].append(f"[{module}](api/{package}.md)")
             made[name] = adapt(notebook, name, COLAB, module, api.names(text) if module else ())
     for package, texts in modules.items():
         made[Path("api", f"{package}.md")] = api.page(package, texts)
+    made[Path("explore.md")] = (HERE / "explore.md").read_text("utf-8")
     made[Path("glossary.md")] = glossary.SOURCE.read_text("utf-8")
     made[Path("bibliography.md")] = bibliography.page(named)
-    trees["Look up"] = ["glossary", "bibliography"]
+    trees["Play and look up"] = ["explore", "glossary", "bibliography"]
     trees["Reference"] = [f"api/{package}" for package in modules]
     index = json.loads((NBS / "index.ipynb").read_text("utf-8"))
     table = {"cell_type": "markdown", "id": "contents", "metadata": {}, "source": contents(trees)}
@@ -70,26 +78,31 @@ def pages():
 
 
 def write(folder, wanted):
-    "Write pages into a folder that holds nothing else: Sphinx reads again what is new in it."
-    for path in folder.rglob("*"):
-        if path.is_file() and path.relative_to(folder) not in wanted:
-            path.unlink()
     for name, text in wanted.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        data = text.encode() if isinstance(text, str) else text
-        if not path.exists() or path.read_bytes() != data:
-            path.write_bytes(data)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
 
 
-def build(source, out):
-    "Run Sphinx; its warnings are errors."
-    words = ["-b", "html", "-c", str(HERE), "-d", f"{source}-doctrees", "-j", "auto", "-q", "-W"]
-    return build_main([*words, "--keep-going", str(source), str(out)])
+def build(work):
+    "Run Sphinx; its warnings are errors. MyST-NB also writes beside the pages, so they move later."
+    words = ["-b", "html", "-c", HERE, "-d", work / "doctrees", "-j", "auto", "-q", "-W"]
+    if build_main([*map(str, words), "--keep-going", str(work / "source"), str(work / "html")]):
+        sys.exit("the site is not built")
+
+
+def put(made, out):
+    "Put the pages where they are wanted, in place of older ones and of nothing else."
+    if out.exists() and any(out.iterdir()) and not (out / "objects.inv").is_file():
+        sys.exit(f"{out} holds something else than a site: name another folder, or empty this one")
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(made, out)
 
 
 def finish(out, chapters):
-    "Let the buttons of a chapter download the notebook itself."
+    "Make the page of the plane; let the buttons of a chapter download the notebook itself."
+    if explore(["explore", "--out", str(out / "plane.html")]):
+        sys.exit("the page of the plane was not made")
     for name in chapters:
         if name.suffix == ".ipynb":
             shutil.copy(NBS / name, out / "_sources" / name)
@@ -98,16 +111,18 @@ def finish(out, chapters):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "_site")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "site")
     asked = parser.parse_args()
     start = time.monotonic()
     wanted = pages()
-    write(asked.work, wanted | {Path(p.name): p.read_bytes() for p in NBS.glob("*.gif")})
-    status = build(asked.work, asked.out)
-    if status:
-        sys.exit("the site is not built")
+    pictures = {Path(path.name): path.read_bytes() for path in NBS.glob("*.gif")}
+    with TemporaryDirectory() as folder:
+        write(Path(folder, "source"), wanted | pictures)
+        build(Path(folder))
+        put(Path(folder, "html"), asked.out)
     finish(asked.out, wanted)
-    print(f"{len(wanted)} pages in {time.monotonic() - start:.0f} s: {asked.out / 'index.html'}")
+    print(
+        f"{len(wanted)} pages in {time.monotonic() - start:.0f} s; open {asked.out / 'index.html'}"
+    )
 
 
 if __name__ == "__main__":

@@ -100,6 +100,15 @@ def signature(rows):
     return f"({', '.join(words)})"
 
 
+def names_in(text):
+    "Keys of what the docstrings of a module name of the bibliography."
+    texts = [
+        docstring(n) for n in ast.walk(ast.parse(text)) if isinstance(n, (*FUNCTION, ast.ClassDef))
+    ]
+    found = [bibliography.mentions(text) for text in texts if "Source: " in text]
+    return dict.fromkeys(entry.key for some in found for *_, entry, _ in some)
+
+
 def docstring(node):
     text = re.sub(r"^(Source: )", r"\n\1", ast.get_docstring(node) or "", flags=re.M)
     return bibliography.link(text, set())
@@ -128,15 +137,15 @@ def entry(name, node, module, said, depth=3):
         kind, head, inner = "data", name, [said.get(node.lineno, "")]
     options = [f":module: {module}"] if module else []
     if module:
-        inner.append(f"[Source](#source-of-{module}.{name})")
+        inner.append(f"[The code](#source-of-{module}.{name})")
     return "\n".join([f"{fence}{{py:{kind}}} {head}", *options, "", *inner, fence])
 
 
 def page(title, modules):
-    "The page of a sub-package: `modules` are pairs of a dotted name and a text."
+    "The page of a sub-package: `modules` are names, files and titles of chapters, texts."
     lines = [f"# {title}"]
-    for name, chapter, text in modules:
+    for name, chapter, read, text in modules:
         tree, said = ast.parse(text), comments(text)
-        lines += [f"## {name}", ast.get_docstring(tree) or "", f"[The chapter]({chapter})"]
+        lines += [f"## {name}", ast.get_docstring(tree) or "", f"Read: [{read}]({chapter})"]
         lines += [entry(n, node, name, said) for n, node in public(tree).items()]
     return "\n\n".join(lines)

@@ -130,7 +130,7 @@ def page(named):
     lines = ["# Bibliography", "> Papers, books and software that the chapters name."]
     for heading, names in (("Papers and books", False), ("Software and standards", True)):
         lines.append(f"## {heading}")
-        some = [entry for entry in entries().values() if is_name(entry) == names]
+        some = [e for e in entries().values() if is_name(e) == names and e.key in named]
         for entry in sorted(some, key=lambda e: plain("".join(families(e)) + e.fields["title"])):
             lines.append(_item(entry, named.get(entry.key, ())))
     return "\n\n".join(lines)
@@ -141,7 +141,7 @@ def _item(entry, chapters):
     title = f"[{fields['title']}]({where})" if where else fields["title"]
     text = f"({entry.key})=\n"
     if is_name(entry):
-        text += f"**{title}**."
+        text += f"{title}."
     else:
         authors = families(entry)
         some = ", ".join(authors[:-1]) + " and " + authors[-1] if authors[1:] else authors[0]
@@ -150,6 +150,6 @@ def _item(entry, chapters):
         venue = fields.get("journal") or fields.get("publisher") or fields.get("howpublished")
         kind = "doi" if "doi" in fields else "arXiv" if "eprint" in fields else ""
         number = f" {kind}:{fields.get('doi') or fields.get('eprint')}." if kind else ""
-        text += f"{some} ({fields['year']}). **{title}**." + (f" {venue}." if venue else "")
+        text += f"{some} ({fields['year']}). {title}." + (f" {venue}." if venue else "")
         text += number
     return text + ("\\\nNamed in " + ", ".join(chapters) + "." if chapters else "")

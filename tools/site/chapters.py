@@ -56,6 +56,12 @@ def code_cell(cell, number):
     return {**cell, "source": source, "outputs": outputs, "metadata": metadata}
 
 
+FIRST = (
+    '<a class="way first" href="0_start/00_tour.html">Begin with the tour</a>'
+    '<a class="way first" href="explore.html">Explore the plane</a>'
+)
+
+
 def title_of(notebook):
     return re.match(r"# (.+)", "".join(notebook["cells"][0]["source"]))[1]
 
@@ -89,7 +95,8 @@ def anchors(source, module, names):
 def ways(name, colab):
     "What one can do with a chapter besides reading it, as links."
     up = "../" * (len(name.parts) - 1)
-    return (
+    first = FIRST if name.stem == "index" else ""
+    return first + (
         f'<a class="way" href="{colab}/{name.as_posix()}">Open in Colab</a>'
         f'<a class="way" href="{up}_sources/{name.as_posix()}" download>Download the notebook</a>'
     )

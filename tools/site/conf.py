@@ -25,12 +25,12 @@ pygments_style = "tango"
 myst_heading_slug_func = "glossary.anchor"
 
 html_theme = "sphinx_book_theme"
-_mathjax = "sphinx-mathjax-offline/static/mathjax/tex-svg.js"
+_mathjax = "sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"
 _mathjax = next(f for f in files("sphinx-mathjax-offline") if f.as_posix() == _mathjax).locate()
 html_static_path = [str(HERE / "static"), str(_mathjax)]
 html_css_files = ["house.css"]
 html_js_files = [("house.js", {"priority": 450})]  # before the search reads its settings
-mathjax_path = "tex-svg.js"
+mathjax_path = "tex-svg-full.js"
 html_copy_source = True
 html_show_sourcelink = False
 html_last_updated_fmt = None
