@@ -43,7 +43,7 @@ def morph(
     font: str | None = None,  # Its letters: a TTF or OTF file, or a bundled face
     letters: str | None = None,  # Which letters of that font, as in glyphnb demo
     images_paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
 ):
     "Film letters that turn into one another, or a word that turns into another word."
     from glyphnb.latent.animation import check_film, save_animation, save_strip

@@ -50,7 +50,7 @@ def compress(
     model: Path | None = None,  # .keras file that may draw letters; without it, no pixel is lost
     max_error: float = 0.25,  # Allowed in the worst patch, 0 to 1; a model draws no other letter
     receiver_has_model: bool = False,  # Do not count the bytes of the model's decoder
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Pack a folder of letters into one file, without loss."
@@ -125,7 +125,7 @@ def denoise(
     model: Path | None = None,  # .keras file of a denoiser (a median filter by default)
     side: int = 3,  # Pixels per side of the median filter, odd
     paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Clean images of letters."
@@ -159,7 +159,7 @@ def reduce(
     colour: bool = False,  # Show colours
     seed: int = 0,  # The same seed gives the same map
     paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Lay the letters of a folder out on one sheet, neighbours near each other."
@@ -195,7 +195,7 @@ def tint(
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     seed: int = 0,  # Another seed, another palette
     paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Make coloured letters by rule, each in two hues of its own: data for train --colorize."
@@ -250,7 +250,7 @@ def colorize(
     out: Path = Path("coloured"),  # Folder for the PNG files
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Colour grey letters with a model that has learned from coloured ones."

@@ -31,7 +31,7 @@ def demo(
     grey: bool = False,  # Learn grey levels, whatever the colours
     seed: int = 0,  # The same seed gives the same results
     paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Run the whole course on a set of letters: distort, train three models, draw, film, report."
@@ -120,7 +120,7 @@ def doctor(
     out: Path = Path("doctor.html"),  # Page to write
     importance_samples: int = 500,  # Codes per image in the estimate of the likelihood
     paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     seed: int = 0,  # The same seed gives the same page
 ):
     "Examine a model, and write what was found on one page."

@@ -126,7 +126,7 @@ def complete(
     learn_from: Places | None = None,  # Fonts, folders of fonts or of hands, beside bundled faces
     anyway: bool = False,  # Write guesses that are not good enough, too, as sketches
     paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     seed: int = 0,  # The same seed gives the same letters
 ):
     """Draw the letters that a face lacks, from those it has.

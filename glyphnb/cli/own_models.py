@@ -101,7 +101,7 @@ def train(
     patience: int | None = None,  # Stop when so many epochs have brought nothing (never)
     seed: int = 0,  # The same seed gives the same model
     paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Train a VAE on letters of your own; its file carries the letters and the density of their codes."
@@ -224,7 +224,7 @@ def reconstruct(
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     out: Path = Path("reconstructions.png"),  # PNG file: images above, reconstructions below
     paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
-    max_pixels: int = 100_000_000,  # Refuse images with more pixels
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Draw images, and what a model makes of them."

@@ -27,7 +27,7 @@ from glyphnb.letters.glyphs import (
 )
 
 # %% ../../nbs/9_show/97_pixels.ipynb #open-image
-MAX_PIXELS = 100_000_000  # a sheet of A4 at 900 dots per inch
+MAX_PIXELS = 120_000_000  # more than cameras of 108 megapixels take
 _COMPACT = {"TIFF", "WEBP", "AVIF", "JPEG2000"}  # a byte may stand for very many pixels
 
 

@@ -1,5 +1,6 @@
 """One rule for each trouble of a folder, the same in every command that reads images."""
 
+import inspect
 import zlib
 from pathlib import Path
 
@@ -113,3 +114,12 @@ def test_labels_of_a_record_survive(scans, glyphnb, here):
     said = glyphnb("compress", "numbered", "--out", "x.gly")
     assert "Not kept: the letters that provenance.json tells" in said.out
     assert "Not kept" not in glyphnb("compress", "scans", "--out", "y.gly").out
+
+
+@pytest.mark.parametrize("command", READ)
+def test_the_limit_is_the_same_in_every_command(command):
+    from glyphnb.cli.main import make_app
+    from glyphnb.show.pixels import MAX_PIXELS
+
+    parameters = inspect.signature(make_app()[command].default_command).parameters
+    assert parameters["max_pixels"].default == MAX_PIXELS
