@@ -16,22 +16,27 @@ def comments(text):
     return {t.start[0]: t.string.lstrip("# ") for t in found if t.type == tokenize.COMMENT}
 
 
+def made(node):
+    "Names that a statement defines."
+    targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+    parts = [part for target in targets for part in getattr(target, "elts", [target])]
+    return [node.name] if hasattr(node, "name") else [getattr(part, "id", None) for part in parts]
+
+
+def place(module, name):
+    "The anchor of the cell where a name is made; an anchor knows no capitals, so they are marked."
+    return f"source-of-{module}." + re.sub(r"([A-Z]+)", r"\1-", name)
+
+
 def public(tree):
     "Names that a module gives away, and their definitions in its order."
-    names = next((node.value for node in tree.body if _target(node) == "__all__"), ast.List([]))
-    names = ast.literal_eval(names)
-    nodes = [node for node in tree.body if getattr(node, "name", _target(node)) in names]
-    return {getattr(node, "name", _target(node)): node for node in nodes}
+    asked = next((ast.literal_eval(n.value) for n in tree.body if made(n) == ["__all__"]), ())
+    return {name: node for node in tree.body for name in made(node) if name in asked}
 
 
 def names(text):
     "Names that a module gives away."
     return set(public(ast.parse(text)))
-
-
-def _target(node):
-    targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
-    return getattr(targets[0], "id", None)
 
 
 def arguments(node):
@@ -118,8 +123,8 @@ def entry(name, node, module, said, depth=3):
     "A directive for a function, class or constant, with all that it holds."
     fence, inner = "`" * (depth + 2), []
     if isinstance(node, ast.ClassDef):
-        made = next((n for n in node.body if getattr(n, "name", "") == "__init__"), None)
-        rows = arguments(made) if made else fields(node)
+        first = next((n for n in node.body if getattr(n, "name", "") == "__init__"), None)
+        rows = arguments(first) if first else fields(node)
         kind, head = "class", f"{name}{signature(rows)}"
         inner = [docstring(node), *table(rows, said)]
         for item in node.body:
@@ -137,7 +142,7 @@ def entry(name, node, module, said, depth=3):
         kind, head, inner = "data", name, [said.get(node.lineno, "")]
     options = [f":module: {module}"] if module else []
     if module:
-        inner.append(f"[The code](#source-of-{module}.{name})")
+        inner.append(f"[The code](#{place(module, name)})")
     return "\n".join([f"{fence}{{py:{kind}}} {head}", *options, "", *inner, fence])
 
 

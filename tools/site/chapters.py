@@ -1,9 +1,11 @@
 """Chapters as Sphinx reads them: captions and alternative texts, folded cells, nothing hidden."""
 
+import ast
 import html
 import json
 import re
 
+import api
 import bibliography
 import glossary
 
@@ -84,12 +86,13 @@ def module_of(notebook):
 
 
 def anchors(source, module, names):
-    "A cell without a picture that the reference can link to: here these names are made."
-    made = re.findall(r"^(?:def|class) (\w+)|^(\w+)\b.* = ", source, re.M)
-    marks = [f"(source-of-{module}.{name})=" for pair in made for name in pair if name in names]
-    if "#| export" in source and marks:
-        text = "\n".join(marks)
-        yield {"cell_type": "markdown", "id": f"at-{marks[0]}", "metadata": {}, "source": text}
+    "A cell of text that the reference can link to: in the next cell these names are made."
+    if "#| export" not in source:
+        return []
+    made = [name for node in ast.parse(source).body for name in api.made(node) if name in names]
+    marks = [f"({api.place(module, name)})=" for name in dict.fromkeys(made)]
+    cell = {"cell_type": "markdown", "id": "-".join(made), "metadata": {}}
+    return [cell | {"source": "\n".join(marks)}] if marks else []
 
 
 def ways(name, colab):
