@@ -84,16 +84,47 @@ function withBias(n, bias) {
   return sums;
 }
 
-function dense(x, { units, kernel, bias }) {
-  const inputs = kernel.length / units;
-  const rows = x.length / inputs;
-  const y = withBias(rows * units, bias);
-  for (let r = 0; r < rows; r++) {
-    for (let i = 0; i < inputs; i++) {
-      const value = x[r * inputs + i];
-      if (value !== 0) addRow(y, r * units, value, kernel, i * units, units);
+/** The kernel by outputs, so that the weights of each one lie in a row. */
+function byOutput(kernel, units) {
+  const n = kernel.length / units;
+  const turned = new Float32Array(kernel.length);
+  for (let i = 0; i < n; i++) for (let j = 0; j < units; j++) turned[j * n + i] = kernel[i * units + j];
+  return turned;
+}
+
+/** One row of inputs to a row of outputs; four at a time, which share what is read of the inputs. */
+function apply(x, from, rows, n, units, y, to) {
+  let j = 0;
+  for (; j + 4 <= units; j += 4) {
+    let [k0, k1, k2, k3] = [j * n, (j + 1) * n, (j + 2) * n, (j + 3) * n];
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    for (let i = from; i < from + n; i++) {
+      const value = x[i];
+      a += value * rows[k0++];
+      b += value * rows[k1++];
+      c += value * rows[k2++];
+      d += value * rows[k3++];
     }
+    y[to + j] += a;
+    y[to + j + 1] += b;
+    y[to + j + 2] += c;
+    y[to + j + 3] += d;
   }
+  for (; j < units; j++) {
+    let sum = 0;
+    for (let i = 0; i < n; i++) sum += x[from + i] * rows[j * n + i];
+    y[to + j] += sum;
+  }
+}
+
+function dense(x, { units, turned, bias }) {
+  const n = turned.length / units;
+  const rows = x.length / n;
+  const y = withBias(rows * units, bias);
+  for (let r = 0; r < rows; r++) apply(x, r * n, turned, n, units, y, r * units);
   return y;
 }
 
@@ -104,27 +135,25 @@ function padBefore(length, size, stride, padding) {
 }
 
 function conv2d(x, op) {
-  const { kernel, bias, size, strides, padding, filters, shape, out } = op;
+  const { turned, bias, size, strides, padding, filters, shape, out } = op;
   const [height, width, channels] = shape;
   const [top, left] = [0, 1].map((a) => padBefore(shape[a], size[a], strides[a], padding));
   const y = withBias(out[0] * out[1] * filters, bias);
+  const patch = new Float64Array(size[0] * size[1] * channels);
   for (let i = 0; i < out[0]; i++) {
     for (let j = 0; j < out[1]; j++) {
-      const to = (i * out[1] + j) * filters;
+      patch.fill(0);
       for (let a = 0; a < size[0]; a++) {
         const row = i * strides[0] + a - top;
         if (row < 0 || row >= height) continue;
         for (let b = 0; b < size[1]; b++) {
           const column = j * strides[1] + b - left;
           if (column < 0 || column >= width) continue;
-          const from = (row * width + column) * channels;
-          const tap = (a * size[1] + b) * channels;
-          for (let c = 0; c < channels; c++) {
-            const value = x[from + c];
-            if (value !== 0) addRow(y, to, value, kernel, (tap + c) * filters, filters);
-          }
+          const [from, to] = [(row * width + column) * channels, (a * size[1] + b) * channels];
+          for (let c = 0; c < channels; c++) patch[to + c] = x[from + c];
         }
       }
+      apply(patch, 0, turned, patch.length, filters, y, (i * out[1] + j) * filters);
     }
   }
   return y;
@@ -273,10 +302,11 @@ export function network({ layers, outputs }, arrays) {
     for (const part of ["kernel", "bias", "scale", "shift"]) {
       if (op[part] !== undefined) op[part] = arrays[op[part]];
     }
+    if (op.op === "dense" || op.op === "conv2d") op.turned = byOutput(op.kernel, op.units ?? op.filters);
     return op;
   });
   return (input) => {
-    const values = [input];
+    const values = [Float64Array.from(input)]; // one type of array everywhere is faster
     for (const op of ops) {
       const y = LAYERS[op.op](op.from.map((k) => values[k]), op);
       const fresh = op.op !== "same" ? y : op.activation ? Float64Array.from(y) : y;
