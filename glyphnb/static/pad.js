@@ -92,31 +92,45 @@ function byOutput(kernel, units) {
   return turned;
 }
 
-/** One row of inputs to a row of outputs; four at a time, which share what is read of the inputs. */
-function apply(x, from, rows, n, units, y, to) {
-  let j = 0;
-  for (; j + 4 <= units; j += 4) {
-    let [k0, k1, k2, k3] = [j * n, (j + 1) * n, (j + 2) * n, (j + 3) * n];
-    let a = 0;
-    let b = 0;
-    let c = 0;
-    let d = 0;
-    for (let i = from; i < from + n; i++) {
-      const value = x[i];
-      a += value * rows[k0++];
-      b += value * rows[k1++];
-      c += value * rows[k2++];
-      d += value * rows[k3++];
+/** Rows of inputs times rows of weights: two by four at a time, which share what is read. */
+function multiply(x, rows, n, turned, units, y, to) {
+  for (let r = 0; r < rows; r += 2) {
+    const second = r + 1 < rows ? n : 0; // a single last row is taken twice
+    const x0 = r * n;
+    const y0 = to + r * units;
+    for (let j = 0; j < units; j += 4) {
+      const w0 = j * n;
+      const w1 = Math.min(j + 1, units - 1) * n;
+      const w2 = Math.min(j + 2, units - 1) * n;
+      const w3 = Math.min(j + 3, units - 1) * n;
+      let a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+      for (let i = 0; i < n; i++) {
+        const p = x[x0 + i];
+        const q = x[x0 + second + i];
+        const u = turned[w0 + i];
+        const v = turned[w1 + i];
+        const w = turned[w2 + i];
+        const z = turned[w3 + i];
+        a += p * u;
+        b += p * v;
+        c += p * w;
+        d += p * z;
+        e += q * u;
+        f += q * v;
+        g += q * w;
+        h += q * z;
+      }
+      const left = units - j;
+      y[y0 + j] += a;
+      if (left > 1) y[y0 + j + 1] += b;
+      if (left > 2) y[y0 + j + 2] += c;
+      if (left > 3) y[y0 + j + 3] += d;
+      if (!second) continue;
+      y[y0 + units + j] += e;
+      if (left > 1) y[y0 + units + j + 1] += f;
+      if (left > 2) y[y0 + units + j + 2] += g;
+      if (left > 3) y[y0 + units + j + 3] += h;
     }
-    y[to + j] += a;
-    y[to + j + 1] += b;
-    y[to + j + 2] += c;
-    y[to + j + 3] += d;
-  }
-  for (; j < units; j++) {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += x[from + i] * rows[j * n + i];
-    y[to + j] += sum;
   }
 }
 
@@ -124,7 +138,7 @@ function dense(x, { units, turned, bias }) {
   const n = turned.length / units;
   const rows = x.length / n;
   const y = withBias(rows * units, bias);
-  for (let r = 0; r < rows; r++) apply(x, r * n, turned, n, units, y, r * units);
+  multiply(x, rows, n, turned, units, y, 0);
   return y;
 }
 
@@ -139,22 +153,23 @@ function conv2d(x, op) {
   const [height, width, channels] = shape;
   const [top, left] = [0, 1].map((a) => padBefore(shape[a], size[a], strides[a], padding));
   const y = withBias(out[0] * out[1] * filters, bias);
-  const patch = new Float64Array(size[0] * size[1] * channels);
+  const n = size[0] * size[1] * channels;
+  const patches = new Float64Array(out[1] * n); // of one row of the output
   for (let i = 0; i < out[0]; i++) {
+    patches.fill(0);
     for (let j = 0; j < out[1]; j++) {
-      patch.fill(0);
       for (let a = 0; a < size[0]; a++) {
         const row = i * strides[0] + a - top;
         if (row < 0 || row >= height) continue;
         for (let b = 0; b < size[1]; b++) {
           const column = j * strides[1] + b - left;
           if (column < 0 || column >= width) continue;
-          const [from, to] = [(row * width + column) * channels, (a * size[1] + b) * channels];
-          for (let c = 0; c < channels; c++) patch[to + c] = x[from + c];
+          const [from, to] = [(row * width + column) * channels, j * n + (a * size[1] + b) * channels];
+          for (let c = 0; c < channels; c++) patches[to + c] = x[from + c];
         }
       }
-      apply(patch, 0, turned, patch.length, filters, y, (i * out[1] + j) * filters);
     }
+    multiply(patches, out[1], n, turned, filters, y, i * out[1] * filters);
   }
   return y;
 }
