@@ -107,3 +107,16 @@ def test_tidy_folds_describes_and_changes_nothing_a_second_time(tidy):
     once = json.dumps(notebook)
     tidy(notebook, True)
     assert json.dumps(notebook) == once
+    shown["source"] = [figure.replace("A < B.", "Two.")]
+    tidy(notebook, True)
+    assert json.dumps(notebook) == once.replace("A < B.", "Two.").replace("A &lt; B.", "Two.")
+
+
+def test_tidy_joins_what_a_cell_prints(tidy):
+    def printed(text, name="stdout"):
+        return {"output_type": "stream", "name": name, "text": text.splitlines(keepends=True)}
+
+    outputs = [printed("$"), printed(" ls\na"), printed("\n", "stderr"), printed("b")]
+    cells = [{"cell_type": "code", "source": ["x"], "metadata": {}, "outputs": outputs}]
+    tidy({"cells": cells, "metadata": {}}, False)
+    assert cells[0]["outputs"] == [printed("$ ls\na"), printed("\n", "stderr"), printed("b")]
