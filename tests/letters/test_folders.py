@@ -463,7 +463,7 @@ def test_a_closed_folder_is_named_and_skipped_on_request(tmp_path, monkeypatch):
         load_data(folder)
 
 
-LONG = ["x" * 250 + ".png", "\xe9" * 125 + ".png", "A/" + "y" * 250 + ".png"]
+LONG = ["x" * 250 + ".png", "\xe9" * 125 + ".png", "A/" + "y" * 250 + ".png", "\x01" * 90 + ".png"]
 
 
 @pytest.mark.parametrize("name", [*LONG, "a\n\x1b[31m.png", "%.png", "?.png", "a:b.png", ",.png"])
