@@ -115,6 +115,11 @@ def test_a_widget_answers_with_pictures(run_all, name):
         page.wait_for_timeout(500)
         seen.add(page.evaluate(PICTURES))
     assert len(seen) == 4
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    for key in ("a", "b", "ArrowUp"):  # these are for the widget, not for the notebook
+        page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
 
 
 @in_full

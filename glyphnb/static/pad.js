@@ -1575,7 +1575,8 @@ async function render({ model, el }) {
       model.save_changes();
     }, 60);
   };
-  const root = element("div");
+  // Room for the ring of focus; and keys are for the pad, not for JupyterLab's commands.
+  const root = element("div", { style: "padding: 6px", "data-lm-suppress-shortcuts": "true" });
   el.append(root);
   arrays[data.start] = Float64Array.from(model.get("code"));
   const pad = new Pad(root, data, arrays, backend, tell);
