@@ -96,7 +96,8 @@ def write_explorer(
     count = len(dict.fromkeys(letters.letters.tolist())) if letters is not None else 0
     many = model.latent_dim > 2
     place = f"in {model.latent_dim} numbers" if many else "on a plane"
-    title = f"{count} letters {place}" if count else f"Images {place}"
+    what = f"{count} letter{'s' * (count > 1)}" if count else "Images"
+    title = f"{what} {place if model.latent_dim > 1 else 'on a line'}"
     lead = "A model draws an image for each point. Move the point, and the image follows."
     drops = {"Map"} if not many else set()
     drops |= set() if count else {"Dots", "Shades"}

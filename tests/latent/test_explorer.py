@@ -389,6 +389,27 @@ def test_more_than_two_numbers_have_a_slider_each_and_a_map(explorer, wide, tmp_
     page.wait_for_selector(".neighbours li")
 
 
+@pytest.mark.parametrize("d, shape, title", [(1, (12, 8, 1), "line"), (3, (8, 12, 3), "3 numbers")])
+def test_codes_of_one_number_and_images_that_are_not_square(explorer, tmp_path, d, shape, title):
+    from glyphnb import VAE
+
+    ink = np.zeros((1, *shape), np.uint8)
+    ink[:, 2:6, 2:6] = 255
+    one = GlyphSet(ink if shape[2] == 3 else ink[..., 0], ["a"], ["me"])
+    vae = VAE(d, shape=shape)
+    page = explorer(write_explorer(vae, tmp_path / "odd.html", one, one))
+    assert page.inner_text("h1").startswith("1 letter ") and title in page.inner_text("h1")
+    box = page.locator(".plane").bounding_box()
+    page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + 0.4 * box["height"])
+    settled(page)
+    code = code_of(page)
+    ink = page.evaluate(f"Array.from({PAD}.backend.decode({PAD}.code))")
+    np.testing.assert_allclose(np.reshape(ink, shape), vae.decode([code])[0], atol=1e-5)
+    page.fill(".draw input", "x")
+    page.wait_for_selector(".neighbours li")
+    assert abs(code_of(page)[0] - code[0]) > 0
+
+
 def test_a_model_without_letters_has_a_plane_all_the_same(explorer, tmp_path):
     from glyphnb import Autoencoder
 
