@@ -54,6 +54,19 @@ def computed(path):
     return found | {100 * number for number in found}
 
 
+def words(source):
+    "Words of prose: without displayed formulas and tables, a formula in a line counts as one."
+    text = re.sub(r"\$\$.*?\$\$|^\|.*$", "", source, flags=re.S | re.M)
+    return len(re.sub(r"\$[^$]+\$", "formula", text).split())
+
+
+@cache
+def spine():
+    "The tour and nine chapters for a reader with three hours: bold in the table of the README."
+    table = "\n".join(sources(NBS / "index.ipynb", "markdown"))
+    return [NBS / name for name in re.findall(r"^\| \*\*\[[^]]+\]\((.+?)\)\*\* \|", table, re.M)]
+
+
 def title(path):
     return re.match(r"# (.+)", sources(path, "markdown")[0])[1]
 
@@ -84,6 +97,20 @@ def test_links_lead_somewhere_and_are_called_by_title(path):
             if target.endswith(".ipynb") and text[:1].isupper():
                 title = sources(path.parent / target, "markdown")[0].splitlines()[0]
                 assert title == f"# {text}", f"{text!r} leads to {title!r}"
+
+
+def test_the_spine_is_the_tour_and_nine_chapters():
+    assert len(spine()) == 10 and spine()[0].stem == "00_tour"
+    assert set(spine()) <= set(CHAPTERS)
+
+
+@pytest.mark.parametrize("path", spine(), ids=lambda path: path.stem)
+def test_a_chapter_of_the_spine_is_short(path):
+    "Three hours are enough for all of them; exercises count."
+    is_tour = path == spine()[0]
+    assert len(cells(path)) <= (35 if is_tour else 60)
+    prose = sum(map(words, sources(path, "markdown")))
+    assert prose <= 1500, f"{prose} words"
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -122,9 +149,7 @@ class TestChapter:
         assert path.stat().st_size < 400_000
         assert len(cells(path)) <= 60
         for source in sources(path, "markdown"):
-            text = re.sub(r"\$\$.*?\$\$|^\|.*$", "", source, flags=re.S | re.M)
-            words = re.sub(r"\$[^$]+\$", "formula", text).split()
-            assert len(words) <= 120, source
+            assert words(source) <= 120, source
         for source in sources(path, "code"):
             limit = 45 if re.search(r"^class ", source, re.M) else 25
             assert "#| export" in source or len(source.splitlines()) <= limit, source
