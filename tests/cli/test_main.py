@@ -121,6 +121,7 @@ def test_a_warning_of_ours_is_one_line_and_others_look_as_always(here, glyphnb, 
 
     monkeypatch.setattr("glyphnb.letters.folders.read_greys", warn)
     monkeypatch.setattr(image_folders, "write_greys", lambda *_: None)
+    monkeypatch.setattr(image_folders, "recorded_labels", lambda *_: {})
     with pytest.warns(RuntimeWarning, match="an old friend"):
         done = glyphnb("denoise", "x")
     assert done.err == "glyphnb: look at this\n"
