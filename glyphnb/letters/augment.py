@@ -20,8 +20,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from .files import write_images, write_provenance
-from .folders import label_files, list_images, load_image
+from .folders import label_files, list_images
 from .glyphs import GlyphnbError, GlyphSet, fit_square
+from ..show.pixels import load_image
 
 # %% ../../nbs/1_letters/14_augment.ipynb #create-augmentor-pipeline
 def create_augmentor_pipeline(

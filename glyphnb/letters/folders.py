@@ -48,7 +48,6 @@ from glyphnb.show.names import (
 )
 from glyphnb.show.pixels import (
     MAX_PIXELS,
-    load_image,
     name_few,
     read_images,
     warn_of_blanks,

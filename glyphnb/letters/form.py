@@ -24,11 +24,11 @@ from glyphnb.letters.files import (
     write_images,
     write_provenance,
 )
-from .folders import load_image
 from .glyphs import GlyphnbError, GlyphnbWarning, GlyphSet, fit_square, split_letters
 from .photo import cut_letters, darkness, find_ink, find_regions
 from .scan import NO_EDITS, Edits, Found, find_letters
 from .typefaces import can_draw, find_fonts, sha256, system_fonts
+from ..show.pixels import load_image
 
 # %% ../../nbs/1_letters/19_form.ipynb #plan
 PAPERS = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}  # width and height in millimetres

@@ -15,8 +15,8 @@ from glyphnb.autoencoders.archive import pack_glyphs, unpack_glyphs
 from glyphnb.autoencoders.autoencoder import Autoencoder
 from glyphnb.autoencoders.compress import seal
 from glyphnb.letters.files import MARK, save_glyphs
-from glyphnb.letters.folders import load_image
 from glyphnb.letters.typefaces import render_glyphs
+from glyphnb.show.pixels import load_image
 from glyphnb.vae.pretrained import NumpyVAE, load_pretrained
 
 KNOWN = render_glyphs("arabic", size=64)

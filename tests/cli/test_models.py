@@ -13,8 +13,8 @@ from PIL import Image
 
 from glyphnb.cli.films import model_and_letters
 from glyphnb.letters.files import read_provenance, save_glyphs
-from glyphnb.letters.folders import load_image
 from glyphnb.letters.typefaces import render_glyphs
+from glyphnb.show.pixels import load_image
 from glyphnb.vae.pretrained import open_model, save_model
 from glyphnb.vae.vae import VAE
 

@@ -11,10 +11,11 @@ from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw
 
 from glyphnb.letters.files import read_provenance, save_glyphs
-from glyphnb.letters.folders import load_data, load_image
+from glyphnb.letters.folders import load_data
 from glyphnb.letters.form import form_boxes, load_pages
 from glyphnb.letters.glyphs import GLYPH_SETS, GlyphSet
 from glyphnb.letters.typefaces import find_fonts, render_glyphs
+from glyphnb.show.pixels import load_image
 
 
 class TestComplete:

@@ -11,7 +11,7 @@ from glyphnb.autoencoders.colour import hue_error
 from glyphnb.cli.models import images_of
 from glyphnb.cli.own_models import names_or_number, own_letters
 from glyphnb.letters.files import save_glyphs
-from glyphnb.letters.folders import load_image
+from glyphnb.show.pixels import load_image
 
 QUICK = ["--samples", 100, "--epochs", 2, "--arch", "dense", "--size", 32]
 

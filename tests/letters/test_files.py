@@ -22,9 +22,10 @@ from glyphnb.letters.files import (
     save_png,
     write_images,
 )
-from glyphnb.letters.folders import change_image_background, list_images, load_data, load_image
+from glyphnb.letters.folders import change_image_background, list_images, load_data
 from glyphnb.letters.glyphs import GlyphnbError
 from glyphnb.letters.typefaces import find_fonts, render_glyphs, sha256
+from glyphnb.show.pixels import load_image
 
 
 def test_nothing_of_the_users_is_replaced(tmp_path):

@@ -18,12 +18,12 @@ from glyphnb.letters.folders import (
     label_files,
     list_images,
     load_data,
-    load_image,
     prepare_letters,
     read_greys,
 )
 from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
 from glyphnb.letters.typefaces import render_glyphs
+from glyphnb.show.pixels import load_image
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,12 @@ from scipy.ndimage import maximum_filter
 from skimage.measure import label, regionprops
 
 from glyphnb.letters.files import read_provenance
-from glyphnb.letters.folders import load_data, load_image
+from glyphnb.letters.folders import load_data
 from glyphnb.letters.form import contact_sheet, scan_sheet
 from glyphnb.letters.mock_sheet import mock_sheet
 from glyphnb.letters.scan import find_letters
 from glyphnb.letters.typefaces import find_fonts, sha256
+from glyphnb.show.pixels import load_image
 
 LATIN = ["abcdefg", "hijklmnop", "qrstuv", "wxyz"]
 
