@@ -1,6 +1,7 @@
 """show.widget: the pad in Python, and its front end as a notebook runs it."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -169,6 +170,24 @@ def test_functions_of_ones_own_are_asked_in_python(shown, with_encode):
         page.wait_for_timeout(300)
         assert "code" in page.inner_text(".draw .note") and "encode" in page.asked
         np.testing.assert_allclose(pad.code[1], 0, atol=1e-6)
+
+
+def test_a_slow_function_is_asked_once_at_a_time_and_for_the_last_place(shown):
+    def decode(codes):
+        time.sleep(0.2)
+        return np.full((len(codes), 4, 4, 1), codes[-1, 0], "float32")
+
+    page = shown(LatentPad(decode, latent_dim=2, code=[0, 0]))
+    page.wait_for_timeout(800)
+    page.asked.clear()
+    page.evaluate("""async () => { for (const x of [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1]) {
+        model.set("code", [x, 0]);
+        await new Promise((done) => setTimeout(done, 25)); } }""")
+    page.wait_for_timeout(700)
+    level = """() => document.querySelector(".letter canvas").getContext("2d")
+        .getImageData(0, 0, 1, 1).data[0]"""
+    assert page.evaluate(level) == 0  # all ink, as at the last place
+    assert len(page.asked) <= 3
 
 
 def test_an_error_of_such_a_function_is_shown(shown):
