@@ -112,7 +112,13 @@ class TestChapter:
 
     def test_pictures_have_alternative_texts_and_captions(self, pages, site, path):
         page = site / path.relative_to(NBS).with_suffix(".html")
-        assert all(picture.get("alt") for picture in pages[page].pictures)
+        shown = [picture.get("alt") for picture in pages[page].pictures]
+        assert all(shown) and not [alt for alt in shown if alt.endswith((".png", ".gif"))]
+        texts = [re.search(r'^#\| fig-alt: (".*")$', text, re.M) for _, text in cells(path)]
+        told = [json.loads(found[1]) for found in texts if found]
+        assert len(shown) == len(told)
+        stills = page.read_text(encoding="utf-8").count("<picture>")  # these bring their own text
+        assert sum(a != b for a, b in zip(told, shown, strict=True)) <= stills
         source = page.read_text(encoding="utf-8")
         captions = [re.search(r"#\| fig-cap: (.*)", text) for _, text in cells(path)]
         assert source.count("<figcaption") == sum(1 for found in captions if found)
@@ -125,6 +131,10 @@ class TestChapter:
         for title, wanted in (("Grader", graders), ("Solution", solutions)):
             folds = re.findall(rf"<details([^>]*)>\s*<summary[^>]*>\s*<p[^>]*>{title}<", source)
             assert len(folds) == len(wanted) and "open" not in " ".join(folds)
+        hidden = [text for text in texts if text.startswith("#| hide") and text not in graders]
+        assert source.count('class="cell_input') == len(texts) - len(hidden) - sum(
+            text.startswith("#| default_exp") for text in texts
+        )
         shown = re.sub(r"<[^>]+>", "", source)
         assert "#| " not in shown and ".check(solution" not in shown and "{#" not in shown
 
