@@ -16,9 +16,8 @@ ROOT = Path(__file__).parents[2]
 NBS = ROOT / "nbs"
 CHAPTERS = sorted(NBS.glob("[0-9]*/[0-9]*.ipynb"))
 NAMES = [path.relative_to(NBS).with_suffix(".html").as_posix() for path in CHAPTERS]
-SOME = ["index.html", "0_start/00_tour.html", "3_vae/30_elbo.html", "3_vae/35_prior.html"]
-SOME += ["2_autoencoders/28_lossless.html", "api/glyphnb.vae.html", "glossary.html"]
-SOME += ["bibliography.html", "explore.html", "search.html"]
+SOME = ["0_start/00_tour.html", "3_vae/35_prior.html", "2_autoencoders/28_lossless.html"]
+SOME += ["api/glyphnb.vae.html", "bibliography.html", "explore.html"]
 
 
 class Page(HTMLParser):
@@ -169,7 +168,7 @@ def test_search_finds_chapters_terms_and_functions_without_a_server(site, new_pa
     assert "kl_divergence" in page.inner_text("article")
 
 
-@pytest.mark.parametrize("name", ["3_vae/30_elbo.html", "3_vae/36_linear.html", "glossary.html"])
+@pytest.mark.parametrize("name", ["3_vae/30_elbo.html", "glossary.html"])
 def test_mathematics_is_typeset(site, new_page, name):
     page = new_page()
     page.goto((site / name).as_uri())
@@ -264,3 +263,15 @@ def test_the_reference_says_what_comments_say_and_leads_to_the_code(pages, site)
             ids = pages[site / "api" / f"{name}.html"].ids
             wanted = {f"{name}.{module.stem}.{one}" for one in re.findall(r"'(\w+)'", exported[1])}
             assert wanted <= ids, wanted - ids
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_keeps_a_reader_out(site, new_page, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = new_page(color_scheme=scheme)
+    for name in ("index.html", "3_vae/31_vae.html", "api/glyphnb.vae.html"):
+        page.goto((site / name).as_uri())
+        page.wait_for_function("MathJax.startup.promise.then(() => true)")
+        found = axe.run(page).response["violations"]
+        serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+        assert not [(name, fault["id"], fault["nodes"][0]["html"]) for fault in serious]

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from configparser import ConfigParser
+from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -101,8 +102,9 @@ def put(made, out):
 
 def finish(out, chapters):
     "Make the page of the plane; let the buttons of a chapter download the notebook itself."
-    if explore(["explore", "--out", str(out / "plane.html")]):
-        sys.exit("the page of the plane was not made")
+    with redirect_stdout(None):
+        if explore(["explore", "--out", str(out / "plane.html")]):
+            sys.exit("the page of the plane was not made")
     for name in chapters:
         if name.suffix == ".ipynb":
             shutil.copy(NBS / name, out / "_sources" / name)
