@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import time
@@ -108,6 +109,9 @@ def finish(out, chapters):
     for name in chapters:
         if name.suffix == ".ipynb":
             shutil.copy(NBS / name, out / "_sources" / name)
+    for path in out.rglob("*.html"):  # older themes load fonts early, in a way that disks refuse
+        text = path.read_text("utf-8")
+        path.write_text(re.sub(r'<link rel="preload" as="font"[^>]*>', "", text), "utf-8")
 
 
 def main():
