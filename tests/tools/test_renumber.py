@@ -59,38 +59,42 @@ def table(house):
 
 def test_a_chapter_moves_within_its_part(house):
     before = contents(house)
-    done = renumber(house, "43", "41")
+    done = renumber(house, "53", "58")
     assert done.returncode == 0, done.stderr
-    assert "nbs/4_latent/43_geodesics.ipynb is now nbs/4_latent/41_geodesics.ipynb" in done.stdout
-    assert "40_plane.ipynb ends without a link to 41_geodesics.ipynb" in done.stdout
+    assert "nbs/5_judge/53_report.ipynb is now nbs/5_judge/58_report.ipynb" in done.stdout
+    assert "55_museum.ipynb ends without a link to 58_report.ipynb" in done.stdout
     after = contents(house)
-    assert set(before) - set(after) == {"nbs/4_latent/43_geodesics.ipynb"}
-    assert b"43_geodesics" not in written_by_hand(after)
-    moved = after["nbs/4_latent/41_geodesics.ipynb"].decode()
-    assert "### Exercise 41.1" in moved and "grader-41-1" in moved and "-43-" not in moved
+    assert set(before) - set(after) == {"nbs/5_judge/53_report.ipynb"}
+    assert b"53_report" not in written_by_hand(after)
+    moved = after["nbs/5_judge/58_report.ipynb"].decode()
+    assert "### Exercise 58.1" in moved and "grader-58-1" in moved and "-53-" not in moved
     assert not list(dead_links(house))
-    assert table(house) == sorted(table(house)) and "41" in table(house)
-    assert renumber(house, "41", "43").returncode == 0
+    assert table(house) == sorted(table(house)) and "58" in table(house)
+    assert renumber(house, "58", "53").returncode == 0
     assert contents(house) == before  # and back, byte by byte
 
 
 def test_a_chapter_moves_into_another_part_with_its_module_and_its_test(house):
     before = contents(house)
-    assert renumber(house, "24", "39").returncode == 0
+    assert renumber(house, "24", "57").returncode == 0
     after = contents(house)
-    for name in ("nbs/3_vae/39_redraw.ipynb", "glyphnb/vae/redraw.py", "tests/vae/test_redraw.py"):
+    for name in (
+        "nbs/5_judge/57_redraw.ipynb",
+        "glyphnb/judge/redraw.py",
+        "tests/judge/test_redraw.py",
+    ):
         assert name in after
-    assert b"default_exp vae.redraw" in after["nbs/3_vae/39_redraw.ipynb"]
+    assert b"default_exp judge.redraw" in after["nbs/5_judge/57_redraw.ipynb"]
     assert b"glyphnb.autoencoders.redraw" not in written_by_hand(after)
     assert b"from .autoencoders.redraw" not in after["glyphnb/__init__.pyi"]
     assert not list(dead_links(house))
-    assert renumber(house, "39", "24").returncode == 0
+    assert renumber(house, "57", "24").returncode == 0
     assert contents(house) == before
 
 
 @pytest.mark.parametrize(
     "words, named",
-    [((), "old and the new"), (("4", "5"), "old and the new"), (("56", "57"), "no chapter 56")]
+    [((), "old and the new"), (("4", "5"), "old and the new"), (("56", "59"), "no chapter 56")]
     + [(("42", "43"), "taken by nbs/4_latent/43"), (("42", "82"), "no part 8")],
 )
 def test_what_cannot_move_stays(house, words, named):
