@@ -20,5 +20,6 @@ def site(tmp_path_factory):
         text=True,
     )
     assert made.returncode == 0, made.stdout + made.stderr
+    assert made.stderr == ""
     assert str(folder / "out" / "index.html") in made.stdout
     return folder / "out"

@@ -220,20 +220,18 @@ def test_pictures_can_be_read_in_the_dark(site, new_page):
 def test_the_reader_chooses_the_dark_and_it_stays(site, new_page):
     page = new_page(color_scheme="light")
     page.goto((site / "glossary.html").as_uri())
-
-    def is_dark():
-        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        return sum(int(level) for level in re.findall(r"\d+", colour)[:3]) < 180
-
+    dark = """getComputedStyle(document.body).backgroundColor
+              .match(/\\d+/g).slice(0, 3).every(level => level < 60)"""
+    assert not page.evaluate(dark)
     for _ in range(3):  # older themes change at each click, newer ones show a list
-        assert not is_dark()
         page.locator("button.theme-switch-button >> visible=true").first.click()
         if page.locator("button.theme-change-button").count():
             page.locator("button.theme-change-button[data-mode=dark] >> visible=true").click()
-        if is_dark():
+        if page.evaluate("document.documentElement.dataset.theme") == "dark":
             break
+    page.wait_for_function(dark)
     page.reload()
-    assert is_dark()
+    page.wait_for_function(dark)
 
 
 def test_the_plane_is_in_the_site_and_draws(site, new_page):

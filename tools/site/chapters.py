@@ -91,7 +91,7 @@ def anchors(source, module, names):
         return []
     made = [name for node in ast.parse(source).body for name in api.made(node) if name in names]
     marks = [f"({api.place(module, name)})=" for name in dict.fromkeys(made)]
-    cell = {"cell_type": "markdown", "id": "-".join(made), "metadata": {}}
+    cell = {"cell_type": "markdown", "id": "".join(["made-", *made[:1]]), "metadata": {}}
     return [cell | {"source": "\n".join(marks)}] if marks else []
 
 
