@@ -93,7 +93,10 @@ class Page(html.parser.HTMLParser):
 
 
 def test_the_report_stands_alone(demo):
-    page = Page((demo.out / "index.html").read_text(encoding="utf-8"))
+    text = (demo.out / "index.html").read_text(encoding="utf-8")
+    places = [text.index(word) for word in ('class="film"', "<h2>Explore", "What to type next")]
+    assert places == sorted(places)
+    page = Page(text)
     assert len(page.images) == 8 and not page.outside
     assert all(image["alt"] for image in page.images)
 
