@@ -26,8 +26,8 @@ def on_the_web(text):
 
 
 extras = {name: needs("tools", "keras", name) for name in ("tensorflow", "jax", "torch")}
-extras |= {"tools": needs("tools"), "notebooks": needs("notebooks")}
-extras["all"] = extras["tensorflow"] + extras["notebooks"]
+extras |= {name: needs(name) for name in ("tools", "export", "notebooks")}
+extras["all"] = extras["tensorflow"] + extras["export"] + extras["notebooks"]
 extras["dev"] = extras["all"] + needs("jax", "site", "dev")
 
 setup(

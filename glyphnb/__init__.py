@@ -27,6 +27,7 @@ _EXTRAS = {
     **dict.fromkeys("jax torch".split()),  # an extra of the same name
     **dict.fromkeys("Augmentor constriction imageio_ffmpeg moviepy ot pypdfium2".split(), "tools"),
     **dict.fromkeys("scipy skimage sklearn threadpoolctl zxingcpp".split(), "tools"),
+    **dict.fromkeys("onnx onnxruntime".split(), "export"),
     **dict.fromkeys("anywidget IPython ipywidgets traitlets".split(), "notebooks"),
 }
 

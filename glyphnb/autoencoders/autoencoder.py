@@ -20,6 +20,7 @@ from glyphnb.autoencoders.networks import (
     with_sigmoid,
 )
 from ..letters.glyphs import GlyphnbError, GlyphSet, as_images, to_uint8
+from ..show.onnx import export_onnx
 from ..show.plotting import Picture, tile_images
 
 # %% ../../nbs/2_autoencoders/21_autoencoder.ipynb #bernoulli-nll
@@ -171,9 +172,27 @@ class Autoencoder(keras.Model):
         images = x.images if isinstance(x, GlyphSet) else x
         return self.reconstruction.predict(images, **kwargs)
 
-    def export(self, filepath, **kwargs):
-        "Write the way from images to reconstructions for other programs, as `keras.Model.export` does."
-        self.reconstruction.export(filepath, **kwargs)
+    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
+        """Write the model for other programs, as `keras.Model.export` does: images to reconstructions.
+
+        A SavedModel also has the endpoints `encode` and `decode`; `glyphnb.vae.export` writes more.
+        """
+        if format == "onnx":
+            export_onnx(self.reconstruction, filepath, "images", ["reconstructions"])
+        elif format != "tf_saved_model" or kwargs:
+            self.reconstruction.export(filepath, format=format, verbose=verbose, **kwargs)
+        else:
+            archive = keras.export.ExportArchive()
+            codes = keras.Model(self.encoder.input, self.encoder.outputs[: 1 + self.variational])
+            for name, network in (
+                ("serve", self.reconstruction),
+                ("encode", codes),
+                ("decode", self.decoder),
+            ):
+                archive.track(network)
+                given = [keras.InputSpec(i.dtype, i.shape, name=i.name) for i in network.inputs]
+                archive.add_endpoint(name, network, [given] if len(given) > 1 else given)
+            archive.write_out(filepath, verbose=bool(verbose))
 
     def encode(self, images) -> np.ndarray:
         "Images `(n, height, width, channels)` to codes `(n, latent_dim)` float32."

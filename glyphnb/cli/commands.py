@@ -86,6 +86,7 @@ _NAMES = {
     "letter_set": "set",
     "checkpoint": "resume",
     "held_out": "hold-out",
+    "formats": "format",
     "n": "samples",
     "k": "importance-samples",
 }

@@ -18,7 +18,7 @@ from .image_folders import colorize, compress, decompress, denoise, reduce, tint
 from .models import demo, doctor
 from .own_letters import complete, letters, scan, sheet
 from .own_models import grid, reconstruct, sample, train
-from .pages import explore
+from .pages import explore, export
 
 # %% ../../nbs/6_cli/69_main.ipynb #examples
 _EXAMPLES = """
@@ -46,6 +46,7 @@ _EXAMPLES = """
   glyphnb morph سلام --into قلب --path transport       a word into a word
   glyphnb doctor vae.keras --images scans/  how good a model is, on one page
   glyphnb explore vae.keras -o explore.html     a plane to move on, in a browser
+  glyphnb export vae.keras --out exported/  for other programs, with a card
   glyphnb compress scans/ --out scans.gly   one small file
   glyphnb decompress scans.gly --out back/  the letters again
   glyphnb denoise scans/ --out clean/       a median filter
@@ -70,7 +71,7 @@ def _examples(command: str = "") -> str:
 
 # %% ../../nbs/6_cli/69_main.ipynb #make-app
 _COMMANDS = [demo, sheet, scan, letters, train, sample, grid, reconstruct, morph, doctor, complete]
-_COMMANDS += [explore, denoise, compress, decompress, reduce, tint, colorize]
+_COMMANDS += [explore, export, denoise, compress, decompress, reduce, tint, colorize]
 
 
 def make_app() -> App:

@@ -85,15 +85,17 @@ def demo(
             models[name] = model
         prior = learn_prior(models["vae"], data.train, seed=seed)
         recipe = {"command": "demo", "samples": samples, "seed": seed}
-        for name, model in models.items():
-            own = prior if name == "vae" else None
-            save_model(model, place / f"{name}.keras", glyphs, own, recipe)
         step("Pictures and film")
         pictures = report.draw_results(models, histories, data, glyphs, prior, seed)
         film = report.film_best_pair(models["vae"], glyphs)
         metrics = report.measure_models(models, data)
         drawing = measure_drawing(models["vae"], prior, glyphs, data.train, data.fresh)
         metrics |= {"source": ", ".join(dict.fromkeys(glyphs.faces)), "drawing": drawing._asdict()}
+        for name, model in models.items():
+            own = prior if name == "vae" else None
+            made = recipe | {"losses": metrics["nats_per_glyph"][name]}
+            made |= {"drawing": metrics["drawing"]} if own else {}
+            save_model(model, place / f"{name}.keras", glyphs, own, made)
         if hold_out:
             step(f"Training a second VAE without {hold_out}")
             second = report.measure_held_out(glyphs, held_out, samples, epochs, seed)

@@ -179,6 +179,8 @@ def train(
         for question, nats in losses.items():
             print(f"Loss on {question} images: {nats['loss']:.1f} nats per glyph")
         drawing = measure_drawing(model, prior, known, data.train, data.fresh)
+        measured = {"losses": losses, "drawing": drawing._asdict()}
+        save_model(model, out, known, prior, made | measured)
         shares = drawing.samples, drawing.sheet, drawing.morphs
         shown = "{:.0%} of samples, {:.0%} of the sheet, {:.0%} of morphs".format(*shares)
         print(f"Sharp and whole: {shown}")

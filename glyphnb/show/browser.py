@@ -194,8 +194,8 @@ class _Tracer:
             op = _operation(layer, kind, shapes, out, self.arrays)
         except _Unknown as error:
             place = f"the layer {layer.name!r} ({kind})"
-            text = f"{place} cannot run in a browser: {error} is not written in JavaScript"
-            raise GlyphnbError(f"{text}, which knows {_KNOWN}") from None
+            text = f"{place} cannot be written for a browser or as ONNX: {error} is not in the list"
+            raise GlyphnbError(f"{text}, which has {_KNOWN}") from None
         more = None
         if op.get("activation") == "softmax":
             del op["activation"]
@@ -215,18 +215,21 @@ class _Tracer:
         if type(network).__name__ != "Functional":
             kind = type(network).__name__
             raise GlyphnbError(
-                f"the network {network.name!r} ({kind}) cannot run in a browser: build it as a "
+                f"the network {network.name!r} ({kind}) cannot be written: build it as a "
                 "functional or a sequential one"
             )
         if len(given) != len(network.inputs):
             text = f"the network {network.name!r} takes {len(network.inputs)} inputs"
-            raise GlyphnbError(f"{text}; a browser gives it one, the image or the code")
+            raise GlyphnbError(f"{text}; one is expected, the image or the code")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about functions that cannot be saved
             config = network.get_config()
         operations = {operation.name: operation for operation in network.operations}
         nodes = {entry["name"]: entry["inbound_nodes"] for entry in config["layers"]}
         starts, ends = (_places(config[name]) for name in ("input_layers", "output_layers"))
+        whole = {name for name, one in operations.items() if type(one).__name__ == "Functional"}
+        # Keras counts the calls of such a network from 1 where it ends the graph, else from 0.
+        ends = [(name, at - (name in whole), k) for name, at, k in ends]
         known = {place: value for place, value in zip(starts, given, strict=True)}
 
         def value(place):

@@ -1,4 +1,4 @@
-"""cli.pages: a page of a model, by command."""
+"""cli.pages: a page of a model, and files for other programs, by command."""
 
 import numpy as np
 import pytest
@@ -59,3 +59,33 @@ def test_what_cannot_be_a_page_is_said_in_one_line(here, files, refused):
     (here / "mine.html").write_text("my page")
     refused(["explore", "-o", "mine.html"], "mine.html")
     assert (here / "mine.html").read_text() == "my page"
+
+
+def test_an_export_says_in_one_line_what_it_wrote(here, glyphnb, files, refused):
+    done = glyphnb("export", files / "named.keras", "--format", "onnx,javascript")
+    assert done.status == 0 and done.out.startswith("Wrote exported: onnx (checked: "), done.err
+    assert done.out.count("\n") == 1 and "savedmodel" not in done.out and not done.err
+    assert "3: a b c" in (here / "exported" / "README.md").read_text("utf-8")
+    refused(["export", files / "named.keras", "--format", "tflite"], "--format", "onnx", "tflite")
+    refused(["export", files / "named.keras", "--format", ","], "--format")
+    refused(["export", "none.keras"], "none.keras")
+    refused(["export", files / "own.keras", "--format", "onnx"], "RandomFlip", "ONNX")
+    (here / "exported" / "README.md").write_text("my words")
+    refused(["export", files / "named.keras"], "was changed")
+
+
+def test_a_format_that_cannot_be_written_is_left_out(here, glyphnb, files):
+    done = glyphnb("export", files / "own.keras")
+    first, *others = done.out.splitlines()
+    assert done.status == 0 and first.startswith("Wrote exported: savedmodel, README.md"), done.err
+    assert [line.split(":")[0] for line in others] == ["Left out onnx", "Left out javascript"]
+    names = sorted(path.name for path in (here / "exported").iterdir())
+    assert names == [".glyphnb.json", "README.md", "savedmodel"]
+
+
+def test_the_shipped_model_is_exported_without_keras(here, run):
+    words = ("export", "--format", "javascript,onnx", "--out", "o")
+    done = run(*words, cwd=here, PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0 and done.stdout.startswith("Wrote o: "), done.stderr
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert "onnxruntime" in loaded and not {"keras", "tensorflow"} & loaded

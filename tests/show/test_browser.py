@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from layered import codes, images, of_many_layers, with_opinions
 
 from glyphnb import GlyphnbError
 from glyphnb.show.browser import Arrays, export_dense, export_network
@@ -55,34 +56,12 @@ def in_node(tmp_path_factory):
     return in_node
 
 
-def images(n, shape, seed=0):
-    return np.random.default_rng(seed).uniform(size=(n, *shape)).astype("float32")
-
-
-def codes(n, d):
-    return np.random.default_rng(1).normal(size=(n, d)).astype("float32")
-
-
-def shaken(network):
-    "Every weight away from its first value, which may be 0 or 1."
-    rng = np.random.default_rng(2)
-    for weight in network.weights:
-        value = np.asarray(weight)
-        weight.assign(abs(value) + rng.uniform(0.01, 0.1, value.shape) * np.sign(value + 0.5))
-    return network
-
-
 @pytest.mark.parametrize("kind", ["Autoencoder", "VAE"])
 @pytest.mark.parametrize("arch", ["dense", "conv", "article"])
 def test_our_networks_give_the_same_in_javascript(arch, kind, in_node):
     import glyphnb
 
-    model = getattr(glyphnb, kind)(latent_dim=5, arch=arch, shape=(16, 24, 3))
-    for weight in model.weights:  # strong opinions, and moving means that are not 0
-        if weight.dtype == "float32":
-            rng = np.random.default_rng(3)
-            noise = rng.uniform(0.02, 0.1, weight.shape) * rng.choice([-1, 1, 1], weight.shape)
-            weight.assign(np.asarray(weight) * 1.2 + noise / (len(weight.shape) ** 2))
+    model = with_opinions(getattr(glyphnb, kind)(latent_dim=5, arch=arch, shape=(16, 24, 3)))
     arrays, given = Arrays(), images(3, model.shape)
     n = 2 if model.variational else 1
     networks = [export_network(model.encoder, arrays, n), export_network(model.decoder, arrays)]
@@ -110,34 +89,27 @@ def test_the_shipped_model_gives_the_same_with_and_without_keras(shipped, in_nod
 
 
 def test_layers_of_networks_of_your_own_give_the_same(in_node):
-    import keras
-    from keras import layers
-
-    x = given = keras.Input((12, 10, 2))
-    x = layers.Rescaling(2.0, -0.5)(x)
-    x = layers.Conv2D(6, (3, 2), padding="valid", activation="silu")(x)
-    x = layers.BatchNormalization()(x)
-    left = layers.MaxPooling2D(2, padding="same")(x)
-    right = layers.AveragePooling2D((2, 3), strides=2, padding="same")(x)
-    x = layers.Concatenate()([left, right, layers.Add()([left, right])])
-    x = layers.Conv2DTranspose(4, 4, strides=(2, 3), padding="valid", use_bias=False)(x)
-    x = layers.LeakyReLU(0.3)(layers.LayerNormalization()(x))
-    x = layers.UpSampling2D((2, 1))(layers.Multiply()([x, x]))
-    x = layers.Permute((2, 3, 1))(layers.Subtract()([x, layers.ReLU()(x)]))
-    x = layers.Dropout(0.3)(layers.Dense(7, activation="softmax")(x))
-    block = keras.Sequential([keras.Input((7,)), layers.Dense(5, activation="elu")])
-    inner = keras.Input((7,))
-    twice = layers.Dense(7, activation="tanh")
-    nested = keras.Model(inner, twice(twice(inner)))
-    pooled = layers.GlobalAveragePooling2D()(layers.Reshape((-1, 4, 7))(x))
-    out = [block(nested(pooled)), layers.Activation("softplus")(layers.Flatten()(x))]
-    network = shaken(keras.Model(given, out))
+    network = of_many_layers()
     arrays, inputs = Arrays(), images(4, (12, 10, 2))
     (found,) = in_node([export_network(network, arrays)], arrays, [inputs])
     for one, other in zip(found, network(inputs, training=False), strict=True):
         other = np.asarray(other)
         assert other.std() > 1e-3
         np.testing.assert_allclose(one, other.reshape(4, -1), atol=1e-5, rtol=1e-5)
+
+
+def test_a_network_that_ends_in_a_network_is_followed():
+    "And where that network was called before, elsewhere."
+    import keras
+    from keras import layers
+
+    given = keras.Input((3,))
+    inner = keras.Model(given, layers.Dense(2)(given))
+    for _ in range(2):
+        start = keras.Input((3,))
+        whole = keras.Model(start, inner(layers.Activation("relu")(start)))
+    found = export_network(whole, Arrays())
+    assert [op["op"] for op in found["layers"]] == ["same", "dense"] and found["outputs"] == [2]
 
 
 def test_what_only_other_outputs_need_is_left_out(shipped):
