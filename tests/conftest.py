@@ -223,3 +223,42 @@ def _local(url):
     return re.match(
         r"(data|blob|file|about|chrome|devtools):|\w+://(127\.0\.0\.1|localhost)\b", url
     )
+
+
+@pytest.fixture
+def make_font(tmp_path):
+    "Write a small font of rectangles; with `bold`, they are as much wider at the end of an axis."
+    from fontTools.fontBuilder import FontBuilder
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
+    from fontTools.ttLib.tables.TupleVariation import TupleVariation
+
+    def make_font(name, letters, em=1000, ascent=800, descent=-200, bold=0):
+        builder, shapes, moves = FontBuilder(em), {".notdef": TTGlyphPen(None).glyph()}, {}
+        for letter, boxes in letters.items():
+            pen, deltas = TTGlyphPen(None), []
+            for left, low, right, high in boxes:
+                pen.moveTo((left, low))
+                for corner in ((left, high), (right, high), (right, low)):
+                    pen.lineTo(corner)
+                pen.closePath()
+                deltas += [(0, 0), (0, 0), (bold, 0), (bold, 0)]
+            key = f"u{ord(letter):04X}"
+            shapes[key] = pen.glyph()
+            moves[key] = [TupleVariation({"wght": (0, 1, 1)}, [*deltas, *4 * [(0, 0)]])]
+        builder.setupGlyphOrder(list(shapes))
+        builder.setupCharacterMap({ord(letter): f"u{ord(letter):04X}" for letter in letters})
+        builder.setupGlyf(shapes)
+        builder.setupHorizontalMetrics({key: (em, 0) for key in shapes})
+        builder.setupHorizontalHeader(ascent=ascent, descent=descent)
+        builder.setupNameTable({"familyName": "Blocks", "styleName": "Regular"})
+        builder.setupOS2(sTypoAscender=ascent, sTypoDescender=descent)
+        builder.setupPost()
+        if bold:
+            places = [("Regular", 400), ("Bold", 700)]
+            instances = [{"location": {"wght": at}, "stylename": style} for style, at in places]
+            builder.setupFvar([("wght", 100, 400, 900, "Weight")], instances)
+            builder.setupGvar(moves)
+        builder.save(tmp_path / name)
+        return tmp_path / name
+
+    return make_font

@@ -223,3 +223,77 @@ def test_files_that_a_system_leaves_are_no_fonts(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(path.read_bytes())
     assert find_font_files(tmp_path) == [tmp_path / "a.ttf"]
+
+
+H = [(0, 0, 150, 700), (500, 0, 650, 700), (150, 300, 500, 400)]
+
+
+def borders(ink):
+    return np.concatenate([ink[:, [0, -1]].ravel(), ink[:, :, [0, -1]].ravel()])
+
+
+def test_a_letter_is_drawn_whole_wherever_it_stands(make_font):
+    right = render_glyphs("HI", make_font("good.ttf", {"H": H, "I": H[:1]}), size=100)
+    far = [tuple(x + 4000 for x in box) for box in H]
+    odd = {
+        "the descent has the wrong sign": make_font("sign.ttf", {"H": H, "I": H[:1]}, descent=9000),
+        "far from its place": make_font("far.ttf", {"H": far, "I": far[:1]}),
+        "in a grid of its own": make_font("em.ttf", {"H": H, "I": H[:1]}, em=16),
+    }
+    for name, font in odd.items():
+        for align in ("ink", "baseline"):
+            drawn = render_glyphs("HI", font, size=100, align=align).ink
+            assert not borders(drawn).any(), name
+            shown = drawn > 127
+            assert abs(int(shown.sum()) - int((right.ink > 127).sum())) < 60, name
+            assert abs(drawn.astype(int) - right.ink).mean() < 4 or align == "baseline", name
+
+
+def test_letters_of_very_different_sizes_are_all_whole(make_font):
+    wide = make_font("wide.ttf", {"H": H, "W": [(0, 0, 12000, 600)], "-": [(0, 0, 40, 12)]})
+    drawn = render_glyphs("HW", wide, size=300).ink
+    assert not borders(drawn).any()
+    widths = [int(ink.any(axis=0).sum()) for ink in drawn]
+    assert widths[1] == pytest.approx(225, abs=2) and widths[0] == pytest.approx(12.2, abs=2)
+    small = render_glyphs("-", wide, size=300).ink
+    assert not borders(small).any() and small.any(axis=1).sum() > 20
+
+
+@pytest.mark.parametrize("letters, face", [("ﻼ", "DejaVu Sans"), ("W", "Computer Modern Sans")])
+def test_ink_touches_no_border(letters, face):
+    for align in ("ink", "baseline"):
+        assert not borders(render_glyphs(letters, face, size=64, align=align).ink).any()
+
+
+def test_instances_of_a_variable_font(make_font, glyphnb, tmp_path):
+    font = make_font("Blocks.ttf", {"H": H, "I": H[:1]}, bold=200)
+    faces = [font, f"{font}:bold", f"{font}:wght=700", f"{font}:wght=550"]
+    drawn = render_glyphs("I", faces, size=200, align="baseline")
+    assert drawn.faces.tolist() == ["Blocks", "Blocks bold", "Blocks wght=700", "Blocks wght=550"]
+    ratio = [ink.any(axis=0).sum() / ink.any(axis=1).sum() for ink in drawn.ink]
+    np.testing.assert_allclose(ratio, np.array([150, 270, 270, 210]) / 700, atol=0.02)
+    assert drawn.origins["Blocks bold"]["instance"] == "Blocks, Bold"
+    assert drawn.origins["Blocks wght=700"]["axes"] == {"wght": 700}
+    assert drawn.origins["Blocks wght=550"]["instance"] == "Blocks, wght=550"
+    assert drawn.origins["Blocks"]["instance"] == "Blocks, Regular"
+    assert {drawn.origins[face]["family"] for face in drawn.faces} == {"Blocks"}
+    assert can_draw(faces[1], "H") and not can_draw(faces[1], "x")
+
+
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        ("Black", "Regular, Bold, wght=…; got Black"),
+        ("wght=950", "wght goes from 100 to 900, got 950"),
+        ("wght=nan", "got wght=nan"),
+        ("wdth=3", "got wdth=3"),
+    ],
+)
+def test_an_instance_that_a_font_lacks(make_font, asked, said):
+    font = make_font("Blocks.ttf", {"I": H[:1]}, bold=200)
+    with pytest.raises(GlyphnbError, match=f"`instance`.*{said}"):
+        render_glyphs("I", f"{font}:{asked}")
+    with pytest.raises(GlyphnbError, match="STIXGeneral.ttf is not variable"):
+        render_glyphs("I", "STIX:Bold")
+    with pytest.raises(FileNotFoundError, match="absent.ttf"):
+        render_glyphs("I", "absent.ttf:Bold")
