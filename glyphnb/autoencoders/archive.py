@@ -9,6 +9,7 @@ __all__ = ['Packing', 'fingerprint', 'decoder_size', 'pack_glyphs', 'unpack_glyp
 import hashlib
 import io
 import lzma
+import re
 from collections.abc import Iterator, Mapping
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -62,16 +63,18 @@ def _check_names(names: list[str]):
     folders = set()
     for name in names:
         path = Path(name)
-        odd = path.is_absolute() or path.drive or ".." in path.parts or "\0" in name
-        if odd or path.suffix != ".png" or path.as_posix() != name or len(path.parts) > 32:
-            raise GlyphnbError(f"names must be relative paths that end in .png, got {name[:80]!r}")
+        odd = re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", name)  # no terminal should get these
+        odd = odd or path.is_absolute() or path.drive or ".." in path.parts or len(path.parts) > 32
+        sizes = [len(part.encode("utf-8", "replace")) for part in path.parts]
+        odd = odd or max(sizes, default=0) > 255 or sum(sizes) > 2000 or path.suffix != ".png"
+        if odd or path.as_posix() != name:
+            raise GlyphnbError(f"names must be short relative paths of .png, got {name[:80]!r}")
         folders |= {parent.as_posix() for parent in path.parents}
     if len({*names}) < len(names) or folders & {*names}:
         raise GlyphnbError("names must be different, and no file a folder of another")
 
 # %% ../../nbs/2_autoencoders/29_archive.ipynb #pack-glyphs
-_MOST = 1 << 27  # bytes of pixels in an archive: more would fill the memory
-_SIDE = 65535
+_MOST, _SIDE = 1 << 27, 65535  # bytes of pixels in an archive: more would fill the memory
 
 
 class Packing(NamedTuple):

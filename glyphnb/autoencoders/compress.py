@@ -19,6 +19,10 @@ from ..letters.files import MARK
 from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/2_autoencoders/27_compress.ipynb #quantizedcodes
+_FARTHEST = 1e9  # a code further out means nothing to a decoder
+_CODES = 1 << 24  # numbers that are packed together
+
+
 class QuantizedCodes(NamedTuple):
     "Codes as small integers, with what is needed to read them."
 
@@ -28,13 +32,15 @@ class QuantizedCodes(NamedTuple):
 
 
 def quantize_codes(
-    codes: np.ndarray,  # `(n, latent_dim)` finite floats, n at least 1
+    codes: np.ndarray,  # `(n, latent_dim)` floats within 1e9, n at least 1
     levels: int = 32,  # Values per axis, from 2 to 256
 ) -> QuantizedCodes:  # Moves no number by more than half a step
     "Round codes to evenly spaced levels. Raises `GlyphnbError` for `codes` or `levels` out of range."
     codes = np.asarray(codes, "float32")
-    if codes.ndim != 2 or not codes.size or not np.isfinite(codes).all():
-        raise GlyphnbError(f"`codes` must be finite and (n, latent_dim), got {codes.shape}")
+    if codes.ndim != 2 or not codes.size or not (np.abs(codes) <= _FARTHEST).all():
+        raise GlyphnbError(
+            f"`codes` must be finite, within 1e9, and (n, latent_dim), got {codes.shape}"
+        )
     if not 2 <= levels <= 256:
         raise GlyphnbError(f"`levels` must be from 2 to 256, got {levels}")
     low = codes.min(axis=0)
@@ -123,8 +129,10 @@ def unseal(
 def compress_codes(
     quantized: QuantizedCodes,  # From `quantize_codes`
 ) -> bytes:  # Everything that `decompress_codes` needs
-    "Pack quantized codes into few bytes."
+    "Pack quantized codes into few bytes. Raises `GlyphnbError` for more than 16 million numbers."
     n, latent_dim = quantized.integers.shape
+    if n * latent_dim > _CODES:
+        raise GlyphnbError(f"at most {_CODES:,} numbers are packed, got {n} codes of {latent_dim}")
     axes = np.stack([quantized.low, quantized.step]).astype("<f4").tobytes()
     return seal({"n": n, "latent_dim": latent_dim}, axes, squeeze(quantized.integers.tobytes()))
 
@@ -135,14 +143,15 @@ def decompress_codes(
     "Unpack quantized codes. Raises `GlyphnbError` when `packed` is damaged or something else."
     header, parts = unseal(packed)
     n, latent_dim = header.get("n"), header.get("latent_dim")
-    if type(n) is not int or type(latent_dim) is not int or min(n, latent_dim) < 1:
-        raise GlyphnbError(
-            f"`packed` must describe codes, got {n!r} codes of {latent_dim!r} numbers"
-        )
+    whole = type(n) is int and type(latent_dim) is int and min(n, latent_dim) > 0
+    if not whole or n * latent_dim > _CODES:
+        found = f"{str(n)[:20]} codes of {str(latent_dim)[:20]} numbers"
+        raise GlyphnbError(f"`packed` must describe codes, at most {_CODES:,} numbers, got {found}")
     if len(parts) != 2 or len(parts[0]) != 8 * latent_dim:
         raise GlyphnbError("`packed` does not hold the codes that it describes")
     low, step = np.frombuffer(parts[0], "<f4").astype("float32").reshape(2, -1)
     integers = np.frombuffer(unsqueeze(parts[1], n * latent_dim), np.uint8)
-    if len(integers) != n * latent_dim or not np.isfinite([low, step]).all():
+    far = np.abs([low, step]).max() / 2
+    if len(integers) != n * latent_dim or not far <= _FARTHEST:  # NaN fails, too
         raise GlyphnbError("`packed` does not hold the codes that it describes")
     return QuantizedCodes(integers.reshape(n, latent_dim).copy(), low, step)

@@ -237,6 +237,7 @@ def _residual(residual, deep: bool, contexts: np.ndarray, model: ContextModel, t
     return received
 
 # %% ../../nbs/2_autoencoders/28_lossless.ipynb #encode-pixels
+_PIXELS_A_BYTE = 8 * 65536 * np.log(2)  # no prediction is surer than 65535/65536
 _WEIGHTS = {True: (0.1, 0.15, 0.2, 0.3, 0.5), False: (0.4, 0.4, 0.2, 0.15, 0.2, 0.15)}  # one-bit?
 
 
@@ -282,6 +283,9 @@ def decode_pixels(
     "Decode pixels into arrays. Raises `GlyphnbError` for bytes of another kind."
     if len(packed) % 4:
         raise GlyphnbError(f"`packed` must be whole words of 4 bytes, got {len(packed)} bytes")
+    n_pixels = sum(plane.size for group in groups for plane in group)
+    if n_pixels > (len(packed) + 8) * _PIXELS_A_BYTE:
+        raise GlyphnbError(f"`packed` has {len(packed)} bytes, too few for {n_pixels:,} pixels")
     stream = _constriction()
     words = np.frombuffer(packed, "<u4").astype(np.uint32)
     decoder, bernoulli = stream.queue.RangeDecoder(words), stream.model.Bernoulli(perfect=False)
