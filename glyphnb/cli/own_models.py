@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from .commands import Steps, documented, quiet_keras
-from .own_letters import Align, Faces, Label, Tone
+from .own_letters import Align, Faces, Label, Tone, say_instances
 from ..letters.glyphs import GlyphnbError, split_letters
 
 # %% ../../nbs/6_cli/62_own_models.ipynb #own-letters
@@ -82,6 +82,7 @@ def train(
     images: Path | None = None,  # Folder of images to learn from
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     font: Faces | None = None,  # TTF or OTF files, bundled faces, or all (DejaVu Sans by default)
+    instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # Letters, a range (а-я, U+0410-U+042F), or a set, such as latin
     align: Align = "ink",  # Centre each letter, or let all stand on one line
     latent_dim: int = 16,  # Numbers in a code
@@ -106,15 +107,18 @@ def train(
 ):
     "Train a VAE on letters of your own; its file carries the letters and the density of their codes."
     from glyphnb.letters.files import check_replaceable
+    from glyphnb.letters.typefaces import at_instance
 
     if samples < 100:
         raise GlyphnbError(f"`samples` must be at least 100, got {samples}")
     if grey and (colour or colorize):
         raise GlyphnbError("`grey` leaves out what `colour` and `colorize` are for, got both")
     check_replaceable(out)
+    font = at_instance(font, instance)
     asked = True if colour or colorize else False if grey else None
     given = (images, font, letters, align, size, skip_unreadable, label, asked)
     glyphs = own_letters(*given, paper=paper, max_pixels=max_pixels)
+    say_instances(glyphs)
     channels = glyphs.images.shape[-1]
     if (colour or colorize) and (channels == 1 or glyphs.ink.std(axis=-1).max() < 8):
         raise GlyphnbError(
