@@ -22,9 +22,9 @@ GLYPHNB = str(Path(sys.executable).with_name("glyphnb"))
 def run():
     "Run `glyphnb` as a user does: in a process of its own, in a folder."
 
-    def run(*words, cwd, timeout=600, **environment):
+    def run(*words, cwd, timeout=600, before=(), **environment):
         return subprocess.run(
-            [GLYPHNB, *map(str, words)],
+            [*before, GLYPHNB, *map(str, words)],
             cwd=cwd,
             capture_output=True,
             text=True,

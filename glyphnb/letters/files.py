@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from filelock import FileLock, Timeout
 from PIL import Image, PngImagePlugin
 
 import glyphnb
-from .glyphs import GlyphnbError, GlyphSet
+from .glyphs import GlyphnbError, GlyphnbWarning, GlyphSet
 from .typefaces import sha256
 from ..show.names import name_files, safe_name  # noqa: F401  found here, too
 
@@ -278,39 +279,61 @@ def write_provenance(
 
 def read_provenance(
     dir_path: str | Path,  # Folder of a data set
+    warn: bool = False,  # Name a file that glyphnb did not write
 ) -> list[dict]:  # Its records, oldest first; empty without a provenance file written by glyphnb
     """Read the `provenance.json` of a folder.
 
     Raises `GlyphnbError` for a file of ours that is damaged: letters would lose their names unseen.
     """
-    path = Path(dir_path, PROVENANCE)
+    records = _read_records(Path(dir_path, PROVENANCE))
+    if records is None and warn:
+        text = f"{Path(dir_path, PROVENANCE)}: glyphnb did not write it, so it tells no letters"
+        warnings.warn(text, GlyphnbWarning, stacklevel=2)
+    return records or []
+
+
+def _read_records(path: Path) -> list[dict] | None:
+    "Records of a file; none where there is no file, `None` where it is not ours."
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    except PermissionError:
+        if os.access(path.parent, os.X_OK):
+            raise
+        return []  # a closed folder is named for itself
+    except FileNotFoundError:
         return []
+    except OSError:
+        return [] if path.parent.is_file() else None
+    ours = '"glyphnb"' in text
     try:
         records = json.loads(text)
-        ours = bool(records) and all("glyphnb" in record for record in records)
-        sound = not ours or _is_sound(records)
+        json.dumps(records, ensure_ascii=False).encode()  # fails for half characters
+        sound = not ours or (bool(records) and _is_sound(records, True))
     except (ValueError, TypeError, AttributeError, RecursionError):
-        ours, sound = False, '"glyphnb"' not in text[:100]
+        sound = not ours
     if not sound:
         raise GlyphnbError(
             f"{path} is damaged; without it, the names of the files tell the letters"
         )
-    return records if ours else []
+    return records if ours else None
 
 
-def _is_sound(records) -> bool:
+def _is_sound(records, outermost: bool = False) -> bool:
     "Tell whether records have the form that `write_provenance` gives them, as far as they are used."
     for record in records:
         files, sources = record.get("files", {}), record.get("sources", {})
-        rows = [row for row in files.values() if isinstance(row, dict)]
-        named = [(row.get("letter"), row.get("face"), row.get("file", "")) for row in rows]
-        for letter, face, file in named:
-            if not isinstance(file, str) or {type(letter), type(face)} not in ({str}, {type(None)}):
+        if not isinstance(files, dict) or (outermost and "glyphnb" not in record):
+            return False
+        for row in files.values():
+            row = {} if isinstance(row, list) and {*map(type, row)} <= {int, float} else row
+            label = [row.get("letter"), row.get("face")]
+            told = {*map(type, label)} == {str} and label[0]
+            if not isinstance(row.get("file", ""), str) or not (told or label == [None, None]):
                 return False
-        if not (_is_sound(sources) if isinstance(sources, list) else isinstance(sources, dict)):
+        if isinstance(sources, list):
+            if not _is_sound(sources):
+                return False
+        elif not all(isinstance(known.get("family", ""), str) for known in sources.values()):
             return False
     return True
 
@@ -320,7 +343,7 @@ def check_provenance(
 ) -> Path:  # Its `provenance.json`
     "Find the provenance of a folder. Raises `FileExistsError` when it is not ours to write to."
     path = Path(dir_path, PROVENANCE)
-    if path.exists() and not read_provenance(dir_path):
+    if path.exists() and not _read_records(path):
         raise FileExistsError(f"{path} holds something else; choose an empty folder")
     return path
 

@@ -73,7 +73,8 @@ def _recorded_labels(records) -> dict[str, tuple[str, str]]:
         before = _recorded_labels(before) if isinstance(before, list) else {}
         for name, entry in record.get("files", {}).items():
             if isinstance(entry, dict):
-                own = (entry["letter"], entry["face"]) if "letter" in entry else None
+                letter, face = (as_text(entry.get(part) or "") for part in ("letter", "face"))
+                own = (letter, face) if letter else None
                 labels[as_text(name)] = own or before.get(as_text(entry.get("file", "")))
     return {name: pair for name, pair in labels.items() if pair}
 
@@ -92,7 +93,7 @@ def _recorded_origins(records) -> dict[str, dict]:
 
 @lru_cache(maxsize=8)
 def _read_once(folder: Path, changed: int) -> dict[str, tuple[str, str]]:
-    return _recorded_labels(read_provenance(folder))
+    return _recorded_labels(read_provenance(folder, warn=True))
 
 
 def _labels_of(folder: Path) -> dict[str, tuple[str, str]]:

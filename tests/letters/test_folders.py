@@ -1,8 +1,11 @@
 """Folders of images of every kind, good and bad; labels that survive."""
 
+import os
 import re
+import shutil
 import warnings
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 from PIL import Image
 
 from glyphnb.letters.augment import create_augmentor_pipeline
-from glyphnb.letters.files import save_glyphs
+from glyphnb.letters.files import save_glyphs, write_provenance
 from glyphnb.letters.folders import (
     change_image_background,
     get_pixel,
@@ -219,7 +222,8 @@ def test_labels_survive_two_folders_and_follow_a_changed_record(tmp_path):
     assert dict(zip(read.letters, read.faces, strict=True))["c"] == "DejaVu Sans"
     assert (read.letters[-1], read.faces[-1]) == ("z", "scans")
     (tmp_path / "scans" / "provenance.json").write_text("[3]")  # somebody else's
-    assert load_data(tmp_path / "scans", size=20).letters[0] == "more_0"
+    with pytest.warns(GlyphnbWarning, match="provenance.json: glyphnb did not write it"):
+        assert load_data(tmp_path / "scans", size=20).letters[0] == "more_0"
 
 
 def test_letters_take_the_way_of_a_scan_and_keep_their_labels(tmp_path):
@@ -479,11 +483,24 @@ def test_what_can_be_read_can_be_written(tmp_path, name):
     assert sorted(prepare_letters(folder, tmp_path / "ready", 32).sources) == sorted(read.sources)
 
 
-DAMAGED = [
-    '[{"glyphnb": "0", "files": {"a.png": {"letter": "A"}}}]',
-    '[{"glyphnb": "0", "files": [1]}]',
+DAMAGED = [  # somebody cut or edited what glyphnb wrote
+    '[{"glyphnb": "0", "files": {"a.png": {"let',
+    '[{"glyphnb"',
+    '"glyphnb"',
+    '["glyphnb"]',
+    '{"glyphnb": "0"}',
+    '[{"glyphnb": "0"}, {"x": 1}]',
+    '[{"glyphnb": "0"}, 3]',
+    '[{"glyphnb": "0", "sources": [3]}]',
+    '[{"glyphnb": "0", "sources": null}]',
+    '[{"glyphnb": "0", "sources": {"f": 3}}]',
+    '[{"glyphnb": "0", "sources": {"f": {"family": ["g"]}}}]',
+    '[{"glyphnb": "0", "sources": {"f": {"licence": "\\ud800"}}}]',
+    '[{"glyphnb": "0", "sources": ' * 3000 + "[]" + "}]" * 3000,
 ]
-DAMAGED += ['[{"glyphnb": "0", "files": {"a.png": {"let', '[{"glyphnb": "0", "sources": [3]}]']
+ROWS = ["[1]", "null", '{"a.png": "A"}', '{"a.png": ["A"]}', '{"a.png": {"letter": "A"}}']
+ROWS += [f'{{"a.png": {{"letter": {wrong}, "face": ""}}}}' for wrong in ("3", "[]", "NaN", '""')]
+DAMAGED += [f'[{{"glyphnb": "0", "files": {rows}}}]' for rows in ROWS]
 
 
 @pytest.mark.parametrize("text", DAMAGED)
@@ -493,6 +510,52 @@ def test_a_damaged_record_is_named(tmp_path, text):
     for read in (load_data, lambda t: change_image_background(t, tmp_path / "out")):
         with pytest.raises(GlyphnbError, match="provenance.json is damaged; without it, the names"):
             read(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[3]", "{}", '{"attic": 1}', "\ufeff[]"])
+def test_a_record_of_somebody_else_is_named_once(tmp_path, text):
+    folder = pictures(tmp_path / "t", "a.png", "b.png")
+    (folder / "provenance.json").write_text(text, encoding="utf-8")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
+        assert load_data(folder, 32).letters.tolist() == ["a", "b"]
+    assert ["t/provenance.json: glyphnb did not write it" in str(w.message) for w in said] == [True]
+
+
+def test_a_record_brings_no_control_characters(tmp_path):
+    folder = pictures(tmp_path / "t", "a.png", "b.png")
+    label = {"letter": "\x1b[2J", "face": "\x07"}
+    write_provenance(folder, files={"a.png": label, "b.png": {"letter": "B", "face": ""}})
+    read = load_data(folder, 32)
+    assert read.letters.tolist() == [r"\x1b[2J", "B"] and read.faces.tolist() == [r"\x07", ""]
+
+
+@pytest.fixture
+def run_as_owner(run):
+    "Run a command that may not read what is forbidden, also where root runs the tests."
+    words = []
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("root may read everything, and there is no setpriv here")
+        rights = "=-dac_override,-dac_read_search"
+        words = ["setpriv", f"--bounding-set{rights}", f"--inh-caps{rights}"]
+    return partial(run, before=words)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="another system of rights")
+def test_what_may_not_be_read_is_named_and_can_be_skipped(tmp_path, run_as_owner):
+    folder = tmp_path / "t"
+    save_glyphs(render_glyphs("abc", size=20), folder, stem=None)
+    (folder / "b.png").chmod(0)
+    said = run_as_owner("denoise", "t", cwd=tmp_path)
+    assert said.returncode == 2 and "Permission denied: 't/b.png'" in said.stderr
+    said = run_as_owner("denoise", "t", "--skip-unreadable", cwd=tmp_path)
+    assert said.returncode == 0 and "skipped" in said.stderr and "2 PNG files" in said.stdout
+    (folder / "b.png").chmod(0o600)
+    (folder / "provenance.json").chmod(0)  # without it, letters would lose their names
+    said = run_as_owner("denoise", "t", "--out", "more", cwd=tmp_path)
+    assert said.returncode == 2 and said.stderr.count("\n") == 1
+    assert "Permission denied: 't/provenance.json'" in said.stderr
 
 
 def test_a_very_long_picture_does_not_fill_the_memory(tmp_path):
