@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from .commands import documented, quiet_keras
-from .own_letters import Label, Tone
+from .own_letters import Label, Tone, say_instances
 from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/6_cli/64_films.ipynb #morph
@@ -41,6 +41,7 @@ def morph(
     images: Path | None = None,  # Its letters: a folder with one image per letter
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     font: str | None = None,  # Its letters: a TTF or OTF file, or a bundled face
+    instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # Which letters of that font, as in glyphnb demo
     images_paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
@@ -49,11 +50,13 @@ def morph(
     from glyphnb.latent.animation import check_film, save_animation, save_strip
     from glyphnb.latent.words import film_word, morph_words, spell, steps_for
     from glyphnb.letters.files import check_replaceable
+    from glyphnb.letters.typefaces import at_instance
 
     check_film(out, fps, zoom, ink, paper, levels)  # before anything takes time
     for file in (out, strip):
         check_replaceable(file, ".png" if file is strip else "")
     read: dict = {"paper": images_paper, "max_pixels": max_pixels}
+    font = at_instance(font, instance)
     opened, known = model_and_letters(model, images, font, letters, label, **read)
     if steps is None:
         count = 1 + len(into) if into else len(spell(words, known.letters.tolist()))
@@ -108,7 +111,9 @@ def model_and_letters(
         if channels == 3:
             raise GlyphnbError(f"{model} draws coloured letters: name a folder of them, `images`")
         face = font or "DejaVu Sans"
-        return opened, render_glyphs(letters or first_set(face), face, size)
+        drawn = render_glyphs(letters or first_set(face), face, size)
+        say_instances(drawn)
+        return opened, drawn
     if opened.letters is None:
         raise GlyphnbError(
             f"{model} carries no letters: name them with `images`, `font` or `letters`"

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .commands import Steps, documented, quiet_keras
-from .own_letters import Align, Faces, Label, Tone
+from .own_letters import Align, Faces, Label, Tone, say_instances
 from .own_models import names_or_number
 from ..letters.glyphs import GlyphnbError
 
@@ -22,6 +22,7 @@ def demo(
     images: Path | None = None,  # Folder of images to use in place of a typeface
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     font: Faces | None = None,  # TTF or OTF files, bundled faces, or all (DejaVu Sans by default)
+    instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # Letters, a range (а-я, U+0410-U+042F), or a set, such as latin
     align: Align = "ink",  # Centre each letter, or let all stand on one line
     samples: int = 10_000,  # Images to make of the letters, at least 100
@@ -45,16 +46,17 @@ def demo(
     from glyphnb.letters.files import results_folder, write_provenance
     from glyphnb.letters.folders import prepare_letters
     from glyphnb.letters.split import make_dataset, save_dataset
-    from glyphnb.letters.typefaces import first_set, render_glyphs
+    from glyphnb.letters.typefaces import at_instance, first_set, render_glyphs
 
     with results_folder(out, "demo") as place:
-        step, faces = Steps(8 if hold_out else 7), font or "DejaVu Sans"
+        step, faces = Steps(8 if hold_out else 7), at_instance(font, instance) or "DejaVu Sans"
         step("Letters: dark on light, inverted, reduced")
         drawn = images or render_glyphs(letters or first_set(faces), faces, align=align)
         asked = True if colour else False if grey else None
         read: dict = {"skip_unreadable": skip_unreadable, "label": label, "colour": asked}
         read |= {"paper": paper, "max_pixels": max_pixels}
         glyphs = prepare_letters(drawn, place, **read)
+        say_instances(glyphs)
         channels = glyphs.images.shape[-1]
         if channels == 3 and asked is None:
             print("The letters are coloured, and so are the drawings; --grey leaves this out")

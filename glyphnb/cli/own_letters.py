@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Align', 'Label', 'Tone', 'Photos', 'Numbers', 'Paper', 'Faces', 'Form', 'Places', 'scan', 'sheet', 'letters',
-           'complete']
+           'say_instances', 'complete']
 
 # %% ../../nbs/6_cli/61_own_letters.ipynb #imports
 import re
@@ -77,11 +77,13 @@ def sheet(
     out: Path = Path("glyphnb-sheet.pdf"),  # PDF file to write
     paper: Paper = "a4",  # Size of the paper
     font: str | None = None,  # Typeface that shows which letter goes where: a name or a file
+    instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
 ):
     """Print a form with a box for each letter, which `scan` reads by its marks."""
     from glyphnb.letters.form import print_form
+    from glyphnb.letters.typefaces import at_instance
 
-    named = print_form(letters, out, paper, font)
+    named = print_form(letters, out, paper, at_instance(font, instance))
     print(f"Wrote a form for {len(named)} letters to {out}; print it and fill it in")
     print("Then photograph it: glyphnb scan PHOTO --out FOLDER")
 
@@ -95,6 +97,7 @@ def letters(
     *,
     out: Path,  # Folder for the letters
     font: Faces | None = None,  # TTF or OTF files, bundled faces, or all (DejaVu Sans by default)
+    instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # Letters, a range (а-я, U+0410-U+042F), or a set, such as latin
     size: int = 1000,  # Pixels a side
     align: Align = "ink",  # Centre each letter, or let all stand on one line
@@ -102,13 +105,21 @@ def letters(
 ):
     """Draw letters of a typeface into a folder."""
     from glyphnb.letters.files import results_folder, save_glyphs
-    from glyphnb.letters.typefaces import first_set, render_glyphs
+    from glyphnb.letters.typefaces import at_instance, first_set, render_glyphs
 
-    faces = font or "DejaVu Sans"
+    faces = at_instance(font, instance) or "DejaVu Sans"
     drawn = render_glyphs(letters or first_set(faces), faces, size, align, form)
     with results_folder(out, "letters") as place:
         files = save_glyphs(drawn, place, stem=None)
     print(f"Wrote {len(files)} letters to {out}")
+    say_instances(drawn)
+
+
+def say_instances(glyphs):
+    "Say which instances of variable fonts letters come from."
+    known = [glyphs.origins.get(face, {}).get("instance") for face in dict.fromkeys(glyphs.faces)]
+    if any(known):
+        print(f"Instances of variable fonts: {'; '.join(filter(None, known))}")
 
 # %% ../../nbs/6_cli/61_own_letters.ipynb #complete
 Places = list[Path]
@@ -118,6 +129,7 @@ Places = list[Path]
 def complete(
     *,
     font: str | None = None,  # TTF or OTF file, or the name of a face
+    instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     images: Path | None = None,  # Or a folder of images named after their letters, like A.png
     letters: str | None = None,  # Letters to start from, such as ABCD or a-m (all that there are)
     set: str | None = None,  # Letters to end with: latin, latin-lower, latin-both, digits, greek, …
@@ -137,18 +149,21 @@ def complete(
     from glyphnb.latent import guesses
     from glyphnb.letters.files import results_folder
     from glyphnb.letters.glyphs import GlyphnbError
-    from glyphnb.letters.typefaces import bundled_face
+    from glyphnb.letters.typefaces import at_instance, bundled_face, find_face
     from glyphnb.show.font import check_font_name
 
     read: dict = {"paper": paper, "max_pixels": max_pixels}
+    font = at_instance(font, instance)
     given, bundled = guesses.gather_given(font, images, letters, set, **read), bundled_face(font)
+    own = find_face(font).path if font else images
+    say_instances(given.glyphs)
     face = str(given.glyphs.faces[0])
     called = f"{face} completed"[:50] if name is None and font else name or face[:50]
     check_font_name(called)
     with results_folder(out, "complete") as place:
         step, truth = Steps(2), None
         step("Gathering faces" + (f", without {bundled} and its family" if bundled else ""))
-        sources = guesses.gather_faces(given.letter_set, bundled, learn_from or (), font or images)
+        sources = guesses.gather_faces(given.letter_set, bundled, learn_from or (), own)
         count = len(dict.fromkeys(sources.fonts.faces.tolist())) + len(sources.hands)
         missing = len(dict.fromkeys(sources.fonts.letters.tolist())) - len(given.glyphs)
         shown = " ".join(given.glyphs.letters)
@@ -170,7 +185,7 @@ def complete(
             print(f"Overlap with the face's own letters: {found.mean():.2f}", end="")
             print(f"; worst {worst}, {found.min():.2f}")
         _print_sharpness(completed)
-        font_file = _write_face(place, completed, called, word)
+        font_file = _write_face(place, completed, called, word, given.glyphs.origins.get(face, {}))
         guesses.completion_sheet(completed, truth, word).save(place / "sheet.png")
     print(f"Done. Open {out / 'sheet.png'}, and install {out / font_file}")
 
@@ -187,14 +202,14 @@ def _print_sharpness(completed):
     print(f"As sharp as the given letters: {found.sum()} of {len(found)} guesses")
 
 
-def _write_face(place: Path, completed, called: str, word: str) -> str:
+def _write_face(place: Path, completed, called: str, word: str, origin: dict) -> str:
     "Write a face as pictures, as outlines and as a font; give the name of the font file."
     from glyphnb.letters.files import save_glyphs
     from glyphnb.letters.glyphs import GlyphSet
     from glyphnb.show.font import Outlines, save_font, svg_sheet, trace_outlines
 
     kinds = ["given" if given else word for given in completed.given]
-    labelled = GlyphSet(completed.glyphs.ink, completed.glyphs.letters, kinds)
+    labelled = GlyphSet(completed.glyphs.ink, completed.glyphs.letters, kinds, {"given": origin})
     files, outlines = save_glyphs(labelled, place / "letters", stem=None), trace_outlines(labelled)
     (place / "svg").mkdir()
     for file, letter, curves in zip(files, outlines.letters, outlines.curves, strict=True):

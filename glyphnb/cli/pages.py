@@ -23,6 +23,7 @@ def explore(
     images: Path | None = None,  # Folder of letters that it has learned (those in its file)
     label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
     font: str | None = None,  # Or the typeface of these letters
+    instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # And which letters of it
     half: bool = False,  # Round the weights to half precision: half the size
 ):
@@ -30,9 +31,11 @@ def explore(
     from glyphnb.cli.films import model_and_letters
     from glyphnb.latent.explorer import write_explorer
     from glyphnb.letters.files import check_replaceable
+    from glyphnb.letters.typefaces import at_instance
     from glyphnb.vae.pretrained import open_model
 
     check_replaceable(out)
+    font = at_instance(font, instance)
     if model is None or images or font or letters:
         opened, known = model_and_letters(model, images, font, letters, label)
     else:

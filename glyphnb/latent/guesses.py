@@ -39,6 +39,7 @@ from glyphnb.letters.glyphs import (
 from glyphnb.letters.typefaces import (
     can_draw,
     describe_font,
+    find_face,
     find_font_files,
     find_fonts,
     font_family,
@@ -58,23 +59,19 @@ class Teachers(NamedTuple):
 def gather_faces(
     letters: str = "latin",  # A name in `GLYPH_SETS`, or a text whose letters are meant
     leave_out: str | None = None,  # A face: it is not learned from, nor is its family
-    more: Iterable[str | Path] = (),  # Font files, folders of fonts, folders of images of hands
+    more: Iterable[str | Path] = (),  # Fonts as in `find_face`, folders of fonts or of hands
     but: str | Path | None = None,  # A font file, or a folder of images, that is not to be read
 ) -> Teachers:
     """Gather the faces that can draw letters: those that ship with Matplotlib, and more.
 
-    Warns about a file or a hand that cannot be used. Raises `GlyphnbError` for a path that gives nothing.
+    Warns about a font or a hand that cannot be used. Raises `GlyphnbError` for a folder of neither.
     """
     text, family = "".join(split_letters(letters)), font_family(leave_out or "")
     faces: list = [f for f in find_fonts(text) if not leave_out or font_family(f) != family]
     drawn: list[GlyphSet] = []
     hands: list[tuple[GlyphSet, bool]] = []
     for place in map(Path, more):
-        if not place.exists():
-            raise FileNotFoundError(
-                f"{place}: expected fonts or a folder of letters, found nothing"
-            )
-        paths = [place] if place.is_file() else []
+        paths = [] if place.is_dir() else [place]
         with suppress(GlyphnbError):  # where there are no fonts: a folder of hands
             paths = paths or find_font_files(place, but)
         if paths:
@@ -92,16 +89,19 @@ def gather_faces(
 
 
 def _read_font(letters: str, path: Path, place: Path, family: str) -> GlyphSet | None:
-    "Letters of a font that has all, and is of another family; a bad font is an error if named itself."
+    "Letters of a font that has all, and is of another family; a bad font is named, and left out."
     try:
-        kin = family and str(describe_font(path).get("name")).startswith(family)
-        usable = can_draw(path, "".join(split_letters(letters))) and not kin
-        return render_glyphs(letters, path, size=160) if usable else None
+        kin = family and str(describe_font(find_face(path).path).get("name")).startswith(family)
+        if can_draw(path, "".join(split_letters(letters))) and not kin:
+            return render_glyphs(letters, path, size=160)
+        if path != place:
+            return None  # a folder may hold fonts of all kinds
+        why = f"it is of the family {family}" if kin else f"it lacks letters of {letters}"
     except Exception as error:  # a damaged font may raise anything
-        if path == place:
-            raise GlyphnbError(f"{path}: expected a font to learn from, found {error}") from error
-        warnings.warn(f"skipped {path}: {error}", GlyphnbWarning, stacklevel=3)
-        return None
+        if path == place and isinstance(error, FileNotFoundError):
+            raise
+        why = str(error).removeprefix(f"{path}: ")
+    return warnings.warn(f"skipped {path}: {why}", GlyphnbWarning, stacklevel=3)
 
 # %% ../../nbs/4_latent/49_guesses.ipynb #read-hands
 def _read_hands(place: Path, text: str, but) -> list[tuple[GlyphSet, bool]]:

@@ -27,7 +27,7 @@ from glyphnb.letters.files import (
 from .glyphs import GlyphnbError, GlyphnbWarning, GlyphSet, fit_square, split_letters
 from .photo import cut_letters, darkness, find_ink, find_regions
 from .scan import NO_EDITS, Edits, Found, find_letters
-from .typefaces import can_draw, find_fonts, sha256, system_fonts
+from .typefaces import can_draw, find_face, find_fonts, sha256, system_fonts
 from ..show.pixels import load_image
 
 # %% ../../nbs/1_letters/19_form.ipynb #plan
@@ -68,12 +68,12 @@ def _code(text: str, side: float) -> Image.Image:
     return Image.fromarray(modules).resize((round(side * _DOTS),) * 2, Image.Resampling.NEAREST)
 
 
-def _hint(letter: str, faces: list[Path]) -> tuple[str, ImageFont.FreeTypeFont]:
+def _hint(letter: str, faces: list) -> tuple[str, ImageFont.FreeTypeFont]:
     "Choose the first typeface that has a letter; where none has, show its number in Unicode."
     face = next((face for face in faces if can_draw(face, letter)), None)
     if face is None:
         return " ".join(f"U+{ord(c):04X}" for c in letter), _print_type(36)
-    return letter, ImageFont.truetype(str(face), 90)
+    return letter, find_face(face).at(90)
 
 
 def _print_type(size: int) -> ImageFont.FreeTypeFont:
@@ -94,8 +94,7 @@ def print_form(
         raise GlyphnbError(f"`paper` must be {' or '.join(PAPERS)}, got {paper!r}")
     check_replaceable(out, ".pdf")
     named = split_letters(letters, repeat=True)
-    known = {**find_fonts(), **system_fonts()}
-    faces = [known.get(str(font), Path(font))] if font else list(known.values())
+    faces = [font] if font else [*find_fonts(), *system_fonts().values()]
     hints = [(letter, _hint(letter, faces)) for letter in named]
     places = form_boxes(len(named), paper)
     pages = [_draw_page(hints[k * len(places[0]) :], p, paper) for k, p in enumerate(places)]

@@ -31,7 +31,14 @@ from glyphnb.letters.glyphs import (
     split_graphemes,
     split_letters,
 )
-from ..show.font_file import Typeface, open_font, read_characters, read_face, reading_font
+from glyphnb.show.font_file import (
+    Typeface,
+    has_outlines,
+    open_font,
+    read_characters,
+    read_face,
+    reading_font,
+)
 from ..show.names import is_visible
 
 # %% ../../nbs/1_letters/11_typefaces.ipynb #faces
@@ -97,8 +104,10 @@ def _font_file(face: str | Path) -> tuple[str, Path]:
     if str(face) in fonts:
         return str(face), fonts[str(face)]
     path = Path(face)
+    if path.is_dir():
+        raise GlyphnbError(f"{path}: expected a font file, found a folder; name a file in it")
     if not path.is_file():
-        installed = system_fonts()
+        installed = system_fonts(pictures=True)
         for name in installed:
             if name.casefold() == str(face).casefold():
                 return name, installed[name]
@@ -116,21 +125,31 @@ def find_face(
 
     Raises `FileNotFoundError`, or `GlyphnbError` for another file, or an instance that it lacks.
     """
-    head, colon, asked = str(face).rpartition(":")
-    if not colon or len(head) < 2 or set(asked) & {"/", "\\"} or Path(face).is_file():
-        head, asked = str(face), ""
+    head, asked = _apart(face)
     name, path = _font_file(head)
     return read_face(name, path, font_family(name), asked)
 
 
+def _apart(face: str | Path) -> tuple[str, str]:
+    "Tell a face from its instance, which stands after a colon; C:/Inter.ttf is a file."
+    head, colon, asked = str(face).rpartition(":")
+    whole = not colon or len(head) < 2 or set(asked) & {"/", "\\"} or Path(face).is_file()
+    return (str(face), "") if whole else (head, asked)
+
+
 def at_instance(
-    faces: str | Path | list,  # As in `render_glyphs`
+    faces,  # As in `render_glyphs`, or `None`
     instance: str | None,  # Of variable fonts: a name such as Bold, or axes such as wght=650
-) -> str | Path | list:  # The same faces, at this instance
-    "Ask for one instance of several faces."
+):  # The same faces, each at this instance
+    "Ask for one instance of several faces. Raises `GlyphnbError` for an instance of no face."
     if not instance:
         return faces
-    return [f"{face}:{instance}" for face in ([faces] if isinstance(faces, (str, Path)) else faces)]
+    if not faces:
+        raise GlyphnbError(f"`instance` chooses a face of a variable `font`, got only {instance}")
+    if isinstance(faces, (str, Path)) and faces != "all":
+        return f"{faces}:{instance}"
+    every = list(find_fonts()) if faces in ("all", ["all"]) else faces
+    return [f"{face}:{instance}" for face in every]
 
 
 def font_folders() -> list[Path]:
@@ -146,19 +165,19 @@ def font_folders() -> list[Path]:
     return [folder for folder in folders if folder.is_dir()]
 
 
-def system_fonts() -> dict[
-    str, Path
-]:  # Family, with its style unless that is the usual one, to its file
+def system_fonts(
+    pictures: bool = False,  # Also fonts of pictures alone, which cannot be drawn here
+) -> dict[str, Path]:  # Family, with its style unless that is the usual one, to its file
     "List the typefaces that are installed on this system; files that are damaged are left out."
     fonts: dict = {}
     for path in (path for folder in font_folders() for path in sorted(folder.rglob("*.[ot]t[fc]"))):
         try:
-            names = open_font(path)["name"]
+            names = (font := open_font(path))["name"]
             family, style = (names.getBestFamilyName(), names.getBestSubFamilyName())
         except Exception:  # a font of somebody else's may be anything
             continue
         usual = style in (None, "Regular", "Book", "Roman", "Normal")
-        if family:
+        if family and (pictures or has_outlines(font)):
             fonts.setdefault(family if usual else f"{family} {style}", path)
     return fonts
 
@@ -168,7 +187,7 @@ def can_draw(
     text: str,  # Characters to look up
 ) -> bool:
     "Tell whether a face has a glyph for every character of a text."
-    return not _lacking(find_face(face).path, text)
+    return not _lacking(_font_file(_apart(face)[0])[1], text)
 
 # %% ../../nbs/1_letters/11_typefaces.ipynb #more-fonts
 def first_set(
@@ -220,7 +239,7 @@ def find_font_files(
     but: str | Path | None = None,  # A file to leave out
 ) -> list[Path]:
     "List the font files of a folder. Raises `GlyphnbError` when there is none."
-    endings = (".ttf", ".otf")
+    endings = (".ttf", ".otf", ".ttc", ".otc")
     found = sorted(p for p in Path(dir_path).rglob("*") if p.suffix.lower() in endings)
     found = [p for p in found if all(map(is_visible, p.relative_to(dir_path).parts))]
     found = [p for p in found if but is None or p.resolve() != Path(but).resolve()]
@@ -266,10 +285,7 @@ def _ink_box(letter: str, face: Typeface, font: ImageFont.FreeTypeFont, anchor: 
     half = int(3 * font.size) % 2 / 2  # where the anchor is in its pixel
     with _drawing(letter, face):
         left, top, right, bottom = map(round, font.getbbox(letter, anchor=anchor))
-        left, top = (
-            min(left - 4, 0),
-            min(top - 4, 0),
-        )  # the anchor, and room for what rounding moves
+        left, top = min(left, 0) - 4, min(top, 0) - 4  # the paper holds the anchor and all ink
         width, height = max(right, 0) + 4 - left, max(bottom, 0) + 4 - top
         if width * height > _LARGEST:
             much = f"{width:,} x {height:,} pixels of paper, expected at most {_LARGEST:,} pixels"
@@ -301,11 +317,14 @@ def _draw(letters: list[str], face: Typeface, size: int, align: str = "ink") -> 
     "Draw letters at the one font size that lets the largest fill 3/4 of the canvas."
     pixels = _trial_size(letters, face, size / 2)
     _, largest, *_ = _boxes(letters, face, pixels, align)
-    pixels = min(pixels * (0.75 * size) / largest, 60_000)  # FreeType takes 65,535
-    boxes, largest, tallest, deepest = _boxes(letters, face, pixels, align)
-    if largest > 0.8 * size:  # the trial had too few pixels to tell
-        pixels = pixels * (0.75 * size) / largest
-        boxes, _, tallest, deepest = _boxes(letters, face, pixels, align)
+    for _ in range(3):  # again where a trial of a few pixels told too little
+        pixels = min(pixels * (0.75 * size) / largest, 60_000)  # FreeType takes 65,535
+        boxes, largest, tallest, deepest = _boxes(letters, face, pixels, align)
+        if 0.7 * size < largest < 0.8 * size or pixels == 60_000:
+            break
+    if largest > size - 2:
+        odd = f"{largest} pixels where {0.75 * size:.0f} were asked for; is the file damaged?"
+        raise GlyphnbError(f"{face.path}: expected letters that grow with the font size, got {odd}")
     middle = (size - tallest - deepest) // 2
     drawn = []
     for box, above in boxes:

@@ -211,11 +211,20 @@ class TestGatherFaces:
             found = gather_faces("digits", None, [fonts])
         assert set(found.fonts.faces) == {"DejaVu Sans", "STIX", "good"}
 
-    def test_what_gives_nothing_is_an_error(self, tmp_path, hands):
-        bad = tmp_path / "bad.ttf"
+    def test_a_font_that_is_named_itself(self, tmp_path, make_font):
+        bad, digits = tmp_path / "bad.ttf", {digit: [(0, 0, 150, 700)] for digit in "0123456789"}
         bad.write_bytes(b"junk")
-        with pytest.raises(GlyphnbError, match="bad.ttf"):
-            gather_faces("digits", more=[bad])
+        variable = make_font("Blocks.ttf", digits, bold=200)
+        few = make_font("few.ttf", {"0": [(0, 0, 150, 700)]})
+        with pytest.warns(GlyphnbWarning) as said:
+            found = gather_faces("digits", more=[bad, f"{variable}:Bold", few])
+        assert [str(warning.message) for warning in said] == [
+            f"skipped {bad}: expected a TTF or OTF font, found something else; choose another file",
+            f"skipped {few}: it lacks letters of digits",
+        ]
+        assert set(found.fonts.faces) == {"DejaVu Sans", "STIX", "Blocks Bold"}
+
+    def test_what_gives_nothing_is_an_error(self, tmp_path, hands):
         with pytest.raises(FileNotFoundError, match="absent"):
             gather_faces("digits", more=[tmp_path / "absent"])
         with pytest.raises(GlyphnbError, match="anna lacks A B C"):
