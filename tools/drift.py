@@ -10,6 +10,7 @@ import io
 import re
 
 NUMBER = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
+TAG = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.S)
 NEAR, UNITS, INK = 0.1, 3, 0.2
 
 
@@ -26,7 +27,7 @@ def text_and_pictures(outputs):
         if image or page:
             pictures.append(image or page[1])
         elif "text/html" in data:
-            text.append(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", data["text/html"], flags=re.S))
+            text.append(TAG.sub(" ", data["text/html"]))
         elif not any("widget" in kind for kind in data):
             text.append(data.get("text/markdown") or data.get("text/plain", ""))
     return re.sub(r"\s+", " ", " ".join(text)).strip(), pictures
@@ -67,7 +68,8 @@ def ink_apart(before, after):
     if old.size != new.size:
         return "a picture of {} x {} became {} x {}".format(*old.size, *new.size)
     # Both are blurred: a line that moves by a pixel is the same line.
-    old, new = (np.asarray(image.filter(ImageFilter.GaussianBlur(8)), float) for image in (old, new))
+    blur = ImageFilter.GaussianBlur(8)
+    old, new = (np.asarray(image.filter(blur), float) for image in (old, new))
     share = abs(old - new).sum() / max(old.sum(), 1)
     return f"a picture differs by {share:.0%} of its ink" if share > INK else ""
 

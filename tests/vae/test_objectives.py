@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from glyphnb.autoencoders.autoencoder import Bernoulli
 from glyphnb.autoencoders.training import train
 from glyphnb.judge.likelihood import log_likelihood
 from glyphnb.letters.glyphs import GlyphnbError
@@ -47,13 +46,14 @@ def test_every_objective_trains_and_comes_back_from_its_file(tmp_path, images, n
     assert loaded.objective.get_config() == vae.objective.get_config()
 
 
-@pytest.mark.parametrize("likelihood", [Bernoulli, ContinuousBernoulli, Gaussian])
-def test_every_likelihood_goes_with_every_objective(blots, likelihood):
-    for make in OBJECTIVES.values():
-        vae = VAE(shape=(8, 8, 1), objective=make(), likelihood=likelihood())
-        history = train(vae, blots, blots, epochs=6, batch_size=8)
-        assert np.isfinite(history["loss"]).all()
-        assert history["val_loss"][-1] < history["val_loss"][0]
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_goes_with_other_likelihoods(blots, name):
+    "Above, the likelihood is Bernoulli; here, each of the others has half of the objectives."
+    likelihood = (ContinuousBernoulli, Gaussian)[list(OBJECTIVES).index(name) % 2]
+    vae = VAE(shape=(8, 8, 1), objective=OBJECTIVES[name](), likelihood=likelihood())
+    history = train(vae, blots, blots, epochs=6, batch_size=8)
+    assert np.isfinite(history["loss"]).all()
+    assert history["val_loss"][-1] < history["val_loss"][0]
 
 
 NLL, KL = ops.convert_to_tensor([100.0, 110]), ops.convert_to_tensor([[3, 0.1], [1, 0.3]])

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import warnings
 import zipfile
 
 import keras
@@ -14,8 +15,9 @@ from keras import ops
 from glyphnb.autoencoders.autoencoder import Autoencoder, Bernoulli, bernoulli_nll
 from glyphnb.autoencoders.denoise import SaltAndPepper
 from glyphnb.letters.augment import GENTLE, augment
-from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.letters.glyphs import GlyphnbError, GlyphSet
 from glyphnb.letters.typefaces import render_glyphs
+from glyphnb.vae import pretrained
 from glyphnb.vae.conditional import ConditionalVAE
 from glyphnb.vae.objectives import FreeBits
 from glyphnb.vae.pixel_likelihoods import Gaussian
@@ -78,24 +80,26 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_every_model_is_saved_and_opened_in_another_process(tmp_path, blots, name):
-    model = MODELS[name]()
-    save_model(model, tmp_path / "m.keras")
-    np.save(tmp_path / "codes.npy", model.encode(blots))
-    code = f"""
+def test_every_model_is_saved_and_opened_in_another_process(tmp_path, blots):
+    models = {name: make() for name, make in MODELS.items()}
+    np.savez(
+        tmp_path / "codes.npz", **{name: model.encode(blots) for name, model in models.items()}
+    )
+    for name, model in models.items():
+        save_model(model, tmp_path / f"{name}.keras")
+    np.save(tmp_path / "blots.npy", blots)
+    code = """
 import numpy as np
 from glyphnb import open_model
-model = open_model({str(tmp_path / "m.keras")!r})
-blots = np.load({str(tmp_path / "blots.npy")!r})
-codes = np.load({str(tmp_path / "codes.npy")!r})
-print(type(model).__name__, abs(model.encode(blots) - codes).max() < 1e-5)
+blots = np.load("blots.npy")
+for name, codes in np.load("codes.npz").items():
+    model = open_model(name + ".keras")
+    print(type(model).__name__, abs(model.encode(blots) - codes).max() < 1e-5)
 """
-    np.save(tmp_path / "blots.npy", blots)
-    found = subprocess.check_output(
-        [sys.executable, "-c", code], text=True, stderr=subprocess.DEVNULL
-    )
-    assert found.split() == [type(model).__name__, "True"]
+    command = [sys.executable, "-c", code]
+    found = subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    wanted = [f"{type(model).__name__} True" for model in models.values()]
+    assert found.splitlines() == wanted
 
 
 def test_a_saved_model_is_replaced_and_somebody_elses_file_is_not(tmp_path):
@@ -108,17 +112,109 @@ def test_a_saved_model_is_replaced_and_somebody_elses_file_is_not(tmp_path):
     assert (tmp_path / "thesis.keras").read_text() == "mine"
 
 
-def test_files_that_hold_no_model_are_named(tmp_path):
-    (tmp_path / "letter.keras").write_text("Dear sir")
-    with zipfile.ZipFile(tmp_path / "zip.keras", "w") as archive:
-        archive.writestr("a", "b")
+def edited(path, out, **parts):
+    "A copy of a model file: each of these parts, without its ending, is changed or left out."
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            change = parts.get(name.partition(".")[0], lambda content: content)
+            if change is not None:
+                new.writestr(name, change(old.read(name)))
+    return out
+
+
+def with_config(**changes):
+    "Change the configuration of a model."
+    return lambda content: json.dumps({**json.loads(content), **changes}).encode()
+
+
+def with_lambda(path):
+    adder = keras.layers.Lambda(lambda x: x + 1)
+    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), adder])
+    Autoencoder(shape=(8, 8, 1), encoder=network).save(path)
+
+
+HYPER = with_config(class_name="HyperVAE", registered_name="glyphnb>HyperVAE")
+SYSTEM = with_config(module="os", class_name="system", registered_name=None)
+NEWER = with_config(keras_version="99.0.0")
+REFUSED = {  # which file, and what is said of it
+    "a letter": (lambda m, out: out.write_text("Dear sir"), "something else"),
+    "nothing": (lambda m, out: out.write_bytes(b""), "an empty file"),
+    "HDF5": (lambda m, out: out.write_bytes(b"\x89HDF\r\n\x1a\n"), "an older format, HDF5: save"),
+    "half": (lambda m, out: out.write_bytes(m.read_bytes()[:9000]), "one that was cut or damaged"),
+    "most": (lambda m, out: out.write_bytes(m.read_bytes()[:-99]), "one that was cut or damaged"),
+    "no config": (lambda m, out: edited(m, out, config=None), "one that was cut or damaged"),
+    "no JSON": (
+        lambda m, out: edited(m, out, config=lambda _: b"{"),
+        "one that was cut or damaged",
+    ),
+    "weights": (lambda m, out: edited(m, out, model=lambda c: c[:999]), "damaged data .*truncated"),
+    "code": (lambda m, out: with_lambda(out), "Python code in it, a Lambda layer"),
+    "a stranger": (
+        lambda m, out: edited(m, out, config=SYSTEM),
+        "of Keras nor of glyphnb, 'system'",
+    ),
+    "newer": (
+        lambda m, out: edited(m, out, metadata=NEWER, config=HYPER),
+        "of Keras 99.0.0, newer",
+    ),
+    "ours, newer": (
+        lambda m, out: edited(m, out, config=HYPER),
+        "HyperVAE in it, .* update glyphnb",
+    ),
+    "another ZIP": (
+        lambda m, out: zipfile.ZipFile(out, "w").writestr("a", "b"),
+        "another ZIP archive",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return save_model(VAE(2, shape=(8, 8, 1)), tmp_path_factory.mktemp("small") / "m.keras")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refused_file_is_told_why(tmp_path, small, name):
+    make, said = REFUSED[name]
+    make(small, tmp_path / "x.keras")
+    with pytest.raises(
+        GlyphnbError, match=rf"x\.keras: expected a saved model, found .*{said}"
+    ) as error:
+        open_model(tmp_path / "x.keras")
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_other_models_and_absent_files_are_named(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
-    for name in ("letter", "zip", "other"):
-        with pytest.raises(GlyphnbError, match=f"{name}.keras") as error:
-            open_model(tmp_path / f"{name}.keras")
-        assert "\n" not in str(error.value)
+    with pytest.raises(GlyphnbError, match="other.keras: expected an Autoencoder or a VAE"):
+        open_model(tmp_path / "other.keras")
     with pytest.raises(FileNotFoundError, match="absent.keras"):
         open_model(tmp_path / "absent.keras")
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut", "a bit", "empty", "text", "no weights", "NaN", "swapped"]
+)
+def test_shipped_weights_that_are_damaged_are_named(tmp_path, monkeypatch, damage):
+    content, path = bytearray(pretrained._FILE.read_bytes()), tmp_path / "vae.npz"
+    if damage == "a bit":
+        content[len(content) // 2] ^= 1
+    path.write_bytes({"cut": content[:-999], "empty": b"", "text": b"Dear"}.get(damage, content))
+    if damage in ("no weights", "NaN", "swapped"):
+        arrays = dict(np.load(path))
+        if damage == "no weights":
+            arrays = {name: array for name, array in arrays.items() if name[:4] != "arr_"}
+        elif damage == "NaN":
+            arrays["arr_0"] *= np.float16("nan")
+        else:
+            arrays["arr_0"], arrays["arr_2"] = arrays["arr_2"], arrays["arr_0"]
+        np.savez(path, **arrays)
+    monkeypatch.setattr(pretrained, "_FILE", path)
+    for load in (NumpyVAE, open_model, load_pretrained, lambda: load_pretrained(path)):
+        with pytest.raises(
+            GlyphnbError, match="vae.npz: expected the weights of a model, found dama"
+        ):
+            load()
 
 
 EXTRAS = "glyphnb.npz"  # the part of a file that holds letters, density and recipe
@@ -208,6 +304,16 @@ DAMAGED = {
     "prior of several sizes": packed(
         recipe=NOTHING, weights=np.ones(1), means=np.zeros((1, 2)), covariances=np.ones((1, 3, 3))
     ),
+    "a recipe that is a list": packed(recipe="[1]"),
+    "samples that are a text": packed(recipe='{"samples": "many"}'),
+    "fewer samples than one": packed(recipe='{"samples": -1}'),
+    "a seed below zero": packed(recipe='{"seed": -1}'),
+    "a family that is a list": packed(
+        recipe=NOTHING, ink=INK, letters=NAMES, faces=NAMES, origins='{"a": {"family": [1, 2]}}'
+    ),
+    "origins that are a list": packed(
+        recipe=NOTHING, ink=INK, letters=NAMES, faces=NAMES, origins="[1]"
+    ),
     "objects, which NumPy would have to run": packed(recipe=np.array([{}], dtype=object)),
 }
 
@@ -221,6 +327,27 @@ def test_a_damaged_part_is_refused_in_one_line(carrying, name):
     with pytest.raises(GlyphnbError, match=rf"m\.keras: expected letters, .* {EXTRAS}") as error:
         open_model(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_part_that_expands_is_refused_before_it_takes_memory(carrying, monkeypatch):
+    *_, path = carrying
+    assert open_model(path).letters
+    monkeypatch.setattr(pretrained, "_MOST", 1 << 20)
+    bomb = io.BytesIO()
+    np.savez_compressed(bomb, recipe=NOTHING, ink=np.zeros((1, 8000, 8000), np.uint8))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a part of this name is there already
+        archive.writestr(EXTRAS, bomb.getvalue())
+    monkeypatch.setattr(pretrained.np, "load", lambda *_: pytest.fail("expanded"))
+    with pytest.raises(GlyphnbError, match="damaged data"):
+        open_model(path)
+
+
+def test_letters_of_a_file_bring_no_control_characters(tmp_path):
+    letters = GlyphSet(INK, ["\x1b[2J", "b"], ["\x07", "f"])
+    opened = open_model(save_model(VAE(2, shape=(8, 8, 1)), tmp_path / "m.keras", letters))
+    assert opened.letters.letters.tolist() == [r"\x1b[2J", "b"]
+    assert opened.letters.faces.tolist() == [r"\x07", "f"]
 
 
 def test_a_flipped_bit_in_the_part_is_refused(carrying):
