@@ -63,8 +63,8 @@ def _check_names(names: list[str]):
     folders = set()
     for name in names:
         path = Path(name)
-        odd = re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", name)  # no terminal should get these
-        odd = odd or path.is_absolute() or path.drive or ".." in path.parts or len(path.parts) > 32
+        odd = path.is_absolute() or bool(path.drive) or ".." in path.parts or len(path.parts) > 32
+        odd = odd or re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", name) is not None
         sizes = [len(part.encode("utf-8", "replace")) for part in path.parts]
         odd = odd or max(sizes, default=0) > 255 or sum(sizes) > 2000 or path.suffix != ".png"
         if odd or path.as_posix() != name:

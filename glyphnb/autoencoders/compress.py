@@ -143,10 +143,11 @@ def decompress_codes(
     "Unpack quantized codes. Raises `GlyphnbError` when `packed` is damaged or something else."
     header, parts = unseal(packed)
     n, latent_dim = header.get("n"), header.get("latent_dim")
-    whole = type(n) is int and type(latent_dim) is int and min(n, latent_dim) > 0
-    if not whole or n * latent_dim > _CODES:
+    if type(n) is not int or type(latent_dim) is not int or min(n, latent_dim) < 1:
         found = f"{str(n)[:20]} codes of {str(latent_dim)[:20]} numbers"
-        raise GlyphnbError(f"`packed` must describe codes, at most {_CODES:,} numbers, got {found}")
+        raise GlyphnbError(f"`packed` must describe codes, got {found}")
+    if n * latent_dim > _CODES:
+        raise GlyphnbError(f"`packed` must describe at most {_CODES:,} numbers, got more")
     if len(parts) != 2 or len(parts[0]) != 8 * latent_dim:
         raise GlyphnbError("`packed` does not hold the codes that it describes")
     low, step = np.frombuffer(parts[0], "<f4").astype("float32").reshape(2, -1)

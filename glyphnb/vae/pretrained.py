@@ -9,10 +9,14 @@ __all__ = ['NumpyVAE', 'load_pretrained', 'pretrain', 'recorded_losses', 'open_m
 import io
 import json
 import math
+import re
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +25,7 @@ from ..letters.augment import GENTLE, augment
 from ..letters.files import MARK, replacing
 from ..letters.glyphs import GlyphnbError, GlyphSet, as_images
 from ..letters.typefaces import render_glyphs
+from ..show.names import as_text
 from .prior import MixturePrior, learn_prior
 
 # %% ../../nbs/3_vae/38_pretrained.ipynb #load-arrays
@@ -30,11 +35,26 @@ _RECIPE = {"samples": 20_000, "seed": 0, "distortions": "gentle"}  # the images 
 
 def _load(path=None) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
     "Weights of a file that `pretrain` wrote, and what it recorded: encoder, z_mean, z_log_var, decoder."
-    with as_file(_FILE) if path is None else open(path, "rb") as file, np.load(file) as stored:
+    with _FILE.open("rb") if path is None else open(path, "rb") as file, np.load(file) as stored:
         arrays = {name: stored[name] for name in stored.files}
     arrays.pop(MARK, None)
     weights = [arrays.pop(f"arr_{i}") for i in range(sum(name[:4] == "arr_" for name in arrays))]
+    if not weights or not all(np.isfinite(weight).all() for weight in weights):
+        raise ValueError("no weights, or weights that are not finite")
     return weights, arrays
+
+
+@contextmanager
+def _shipped(path=None):
+    "Say in one line that a file of weights is damaged, whatever NumPy or ZIP say."
+    try:
+        yield
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:
+        file, advice = (_FILE, "install glyphnb again") if path is None else (path, "copy it again")
+        text = f"{file}: expected the weights of a model, found damaged data; {advice}"
+        raise GlyphnbError(text) from error
 
 # %% ../../nbs/3_vae/38_pretrained.ipynb #numpy-vae
 class NumpyVAE:
@@ -43,13 +63,15 @@ class NumpyVAE:
     shape, latent_dim, conditional = (64, 64, 1), 2, False
 
     def __init__(self):
-        arrays, extras = _load()
-        weights = [weight.astype("float32") for weight in arrays]
         self.recipe = dict(_RECIPE)
-        self.prior = MixturePrior(*(extras[name] for name in MixturePrior._fields))
-        split = next(i for i, w in enumerate(weights) if w.ndim == 2 and len(w) == self.latent_dim)
-        self.encoder, self.decoder = weights[: split - 2], weights[split:]
-        self.z_log_var = weights[split - 2 : split]  # the encoder's second output
+        with _shipped():
+            arrays, extras = _load()
+            weights = [weight.astype("float32") for weight in arrays]
+            self.prior = MixturePrior(*(extras[name] for name in MixturePrior._fields))
+            narrow = [i for i, w in enumerate(weights) if w.ndim == 2 and len(w) == self.latent_dim]
+            self.encoder, self.decoder = weights[: narrow[0] - 2], weights[narrow[0] :]
+            self.z_log_var = weights[narrow[0] - 2 : narrow[0]]  # the encoder's second output
+            self.decode(self.encode(np.zeros((1, *self.shape))))  # fails if they do not fit
 
     @cached_property
     def letters(self) -> GlyphSet:
@@ -90,10 +112,11 @@ def load_pretrained(
     path: str | Path | None = None,  # File that `pretrain` wrote; the one that ships by default
 ):  # A `VAE`: codes of two numbers, images of 64 x 64
     "Load the model that ships with the package; it knows the 21 letters of the default set."
-    weights, extras = _load(path)
-    vae = _with_weights(weights)
+    with _shipped(path):
+        weights, extras = _load(path)
+        vae = _with_weights(weights)
+        vae.prior = MixturePrior(*(extras[name] for name in MixturePrior._fields))
     vae.letters = render_glyphs("arabic", size=64)
-    vae.prior = MixturePrior(*(extras[name] for name in MixturePrior._fields))
     vae.recipe = dict(_RECIPE)
     return vae
 
@@ -152,12 +175,14 @@ def _loss(weights, images) -> float:
 
 def recorded_losses() -> dict[str, np.ndarray]:
     "Read what `pretrain` measured: `loss` and `val_loss` epoch by epoch, and `cost_of_rounding` in nats."
-    extras = _load()[1]
+    with _shipped():
+        extras = _load()[1]
     return {name: values for name, values in extras.items() if name not in MixturePrior._fields}
 
 # %% ../../nbs/3_vae/38_pretrained.ipynb #open-model
 _CLASSES = ("elbo", "vae", "conditional", "interpolation", "objectives", "pixel_likelihoods")
 _EXTRAS = "glyphnb.npz"  # a part of the file that Keras does not look at
+_MOST = 1 << 28  # bytes that this part may take in memory
 
 
 def open_model(
@@ -194,9 +219,8 @@ def open_model(
     except PermissionError:
         raise
     except Exception as error:  # Keras raises anything for a file that it does not know
-        reason = str(error).strip().splitlines()[0].partition(". ")[0]
-        found = f"Keras says: {reason}" if zipfile.is_zipfile(path) else "found something else"
-        raise GlyphnbError(f"{path}: expected a saved model, {found}") from error
+        found = _refusal(Path(path), error)
+        raise GlyphnbError(f"{path}: expected a saved model, found {found}") from error
     if not isinstance(model, Autoencoder):
         raise GlyphnbError(f"{path}: expected an Autoencoder or a VAE, found another model")
     model.letters, model.prior, model.recipe = _read_extras(path)
@@ -209,7 +233,13 @@ def _read_extras(path) -> tuple:
         if _EXTRAS not in archive.namelist():
             return None, None, None
         try:
-            with np.load(io.BytesIO(archive.read(_EXTRAS))) as stored:
+            with archive.open(_EXTRAS) as part:
+                content = part.read(_MOST + 1)
+            with zipfile.ZipFile(io.BytesIO(content)) as parts:
+                expanded = sum(info.file_size for info in parts.infolist())
+            if max(len(content), expanded) > _MOST:
+                raise ValueError("more than fits")
+            with np.load(io.BytesIO(content)) as stored:
                 return _from_arrays({name: stored[name] for name in stored.files})
         except Exception as error:  # NumPy, ZIP and JSON have errors of their own
             wanted = f"letters, a density and a recipe in its part {_EXTRAS}"
@@ -221,11 +251,21 @@ def _from_arrays(found: dict) -> tuple:
     letters = prior = None
     if "ink" in found:
         origins = json.loads(found["origins"].item())
-        letters = GlyphSet(found["ink"], found["letters"], found["faces"], origins)
+        names, faces = ([as_text(str(n)) for n in found[part]] for part in ("letters", "faces"))
+        letters = GlyphSet(found["ink"], names, faces, origins)
+        letters.families.astype(str)  # fails for origins that are not texts
     if "weights" in found:
         prior = MixturePrior(*(found[name] for name in MixturePrior._fields))
         prior.log_prob(np.zeros((1, prior.latent_dim)))  # fails for parts that do not fit together
-    return letters, prior, json.loads(found["recipe"].item()) or None
+    return letters, prior, _check_recipe(json.loads(found["recipe"].item())) or None
+
+
+def _check_recipe(recipe: dict) -> dict:
+    "Refuse a recipe whose numbers nobody can follow."
+    for name, low in (("samples", 1), ("seed", 0)):
+        if type(recipe.get(name, low)) is not int or recipe.get(name, low) < low:
+            raise ValueError(f"{name} must be an integer from {low}")
+    return recipe
 
 
 def save_model(
@@ -262,3 +302,52 @@ def _extras(letters, prior, recipe) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
+
+# %% ../../nbs/3_vae/38_pretrained.ipynb #refusal
+def _refusal(path: Path, error: Exception) -> str:
+    "Say in one line what a file is that Keras refuses."
+    import keras
+
+    with open(path, "rb") as file:
+        start = file.read(200)
+    if not start.startswith(b"PK"):
+        older = "a file in an older format, HDF5: save the whole model as .keras"
+        return older if start[1:4] == b"HDF" else "something else" if start else "an empty file"
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "networks for which there is not enough memory here"
+    reason = as_text(" ".join(str(error).split())).partition(". ")[0][:200]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = [*_parts(json.loads(archive.read("config.json")))]
+            told = json.loads(archive.read("metadata.json")) if len(parts) else {}
+        version = str(told.get("keras_version", ""))
+    except Exception:  # the file is not whole
+        ours = b"metadata.json" in start or b"config.json" in start
+        return "one that was cut or damaged: copy it again" if ours else "another ZIP archive"
+    numbers = [[int(n) for n in re.findall(r"\d+", v)[:3]] for v in (version, keras.__version__)]
+    strangers = [name for name, module in parts if module.partition(".")[0] not in _KNOWN]
+    if "Lambda" in dict(parts) or "__lambda__" in dict(parts):
+        return "Python code in it, a Lambda layer, which glyphnb does not run"
+    if strangers:
+        return f"a part that is neither of Keras nor of glyphnb, {as_text(strangers[0])[:80]!r}"
+    if numbers[0] > numbers[1]:
+        newer = f"a model of Keras {version[:20]}, newer than {keras.__version__} here"
+        return f"{as_text(newer)}: update Keras (it says: {reason})"
+    lacking = re.match(r"Could not locate class '(\w+)'", reason)
+    if lacking:
+        return f"{lacking[1]} in it, which this glyphnb lacks: update glyphnb"
+    if isinstance(error, (OSError, EOFError, zipfile.BadZipFile, zlib.error)):
+        return f"damaged data ({reason})"
+    return f"what Keras refuses: {reason}"
+
+
+_KNOWN = {"keras", "glyphnb", "builtins", ""}
+
+
+def _parts(config) -> Iterator[tuple[str, str]]:
+    "Names of the classes in a configuration, each with its module."
+    if isinstance(config, dict) and "class_name" in config:
+        yield str(config["class_name"]), str(config.get("module") or "")
+    inner = config.values() if isinstance(config, dict) else config
+    for value in inner if isinstance(config, (dict, list)) else ():
+        yield from _parts(value)
