@@ -29,8 +29,10 @@ def to_float(
 def to_uint8(
     images,  # `(n, height, width, channels)` floats in [0, 1]; what lies outside is clipped
 ) -> np.ndarray:  # `(n, height, width)` uint8, or `(n, height, width, 3)` of three channels
-    "Turn images into ink, rounding to the nearest of 256 levels."
+    "Turn images into ink, rounding to the nearest of 256 levels. Raises `GlyphnbError` for NaN."
     images = np.asarray(images)
+    if np.isnan(images).any():
+        raise GlyphnbError("`images` must be numbers, got NaN; a model that draws NaN is damaged")
     images = images if images.shape[-1] == 3 else images[..., 0]
     return np.rint(np.clip(images, 0, 1) * 255).astype(np.uint8)
 

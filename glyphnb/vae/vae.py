@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..autoencoders.autoencoder import Autoencoder, Bernoulli
+from ..autoencoders.autoencoder import Autoencoder, Bernoulli, scale_ink
 from ..autoencoders.networks import apply_network
 from ..letters.glyphs import as_images
 from .elbo import ELBO, kl_divergence, vae_loss, with_sampling
@@ -55,7 +55,7 @@ class VAE(Autoencoder):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         logits, z, *q = (y_pred[name] for name in ("logits", "z", "z_mean", "z_log_var"))
-        images = self.repeat(x if y is None else y)
+        images = self.repeat(scale_ink(x if y is None else y))
         nll = self.likelihood(images, logits)
         loss = self.objective(nll, z, *q, training=training)
         weight = 1.0 if sample_weight is None else sample_weight

@@ -216,3 +216,11 @@ def test_paper_of_colours_is_found_within_its_frame(bold):
     page = np.stack([255 - bold[0][0]] * 3, axis=-1) // np.array([1, 1, 2], np.uint8)  # yellow
     ink = to_ink(np.pad(page, ((3, 3), (3, 3), (0, 0))))
     assert ink[3:-3, 3:-3][bold[0][0] == 0].max() == 0 and ink[:3].min() == 255
+
+
+def test_what_is_not_a_number_does_not_become_ink():
+    images = np.full((2, 3, 3, 1), 0.5, "float32")
+    images[1, 2, 2] = np.nan
+    with pytest.raises(GlyphnbError, match="must be numbers, got NaN"):
+        to_uint8(images)
+    assert to_uint8(np.array([[[[np.inf], [-np.inf]]]])).tolist() == [[[255, 0]]]

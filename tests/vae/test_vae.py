@@ -1,14 +1,17 @@
 """The VAE on one screen: means, moments, a loss whose parts add up, and networks of one's own."""
 
 import inspect
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
+from glyphnb.autoencoders.autoencoder import Autoencoder
 from glyphnb.autoencoders.training import train
 from glyphnb.letters.glyphs import GlyphnbError
+from glyphnb.vae.conditional import ConditionalVAE
 from glyphnb.vae.elbo import ELBO, kl_divergence, vae_loss
 from glyphnb.vae.vae import VAE
 
@@ -125,3 +128,41 @@ def test_the_recorded_configuration_is_enough(images):
     again.set_weights(vae.get_weights())
     assert again.objective.beta == 2.0 and again.seed == 5
     np.testing.assert_array_equal(again.encode(images[:3]), vae.encode(images[:3]))
+
+
+@pytest.mark.parametrize("kind", ["autoencoder", "vae", "conditional"])
+def test_ink_is_fitted_and_predicted_as_images_are(blots, kind):
+    "Keras' own methods take uint8 as it is, which trains to a loss of millions."
+    ink = np.rint(255 * blots).astype(np.uint8)
+    labels = [np.arange(len(ink)) % 3] if kind == "conditional" else []
+    found = []
+    for images in (ink, ink / np.float32(255)):
+        make = {"autoencoder": Autoencoder, "vae": VAE, "conditional": partial(ConditionalVAE, 3)}
+        model = make[kind](2, shape=(8, 8, 1), seed=1)
+        model.compile(metrics=["mae"], run_eagerly=True)
+        given = (images, *labels) if labels else images
+        loss = model.fit(given, verbose=0, shuffle=False).history
+        measured = model.evaluate(given, verbose=0, return_dict=True)
+        drawn = model.predict(given, verbose=0)
+        found.append((loss["loss"][0], measured["loss"], measured["mae"], drawn))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_data_set_of_ink_is_not_predicted(blots):
+    tf = pytest.importorskip("tensorflow")
+    ink = tf.data.Dataset.from_tensor_slices(np.uint8(255 * blots)).batch(8)
+    with pytest.raises(GlyphnbError, match="floats in .0, 1., found one of uint8"):
+        VAE(2, shape=(8, 8, 1)).predict(ink)
+
+
+@pytest.mark.parametrize("kind", [Autoencoder, VAE])
+@pytest.mark.parametrize("precision", ["float16", "bfloat16", "float64"])
+def test_another_precision_of_keras_is_refused(kind, precision):
+    "It would train another network silently, in float16 to an infinite loss."
+    try:
+        keras.config.set_floatx(precision)
+        with pytest.raises(GlyphnbError, match=f"float32, found {precision}: call keras.config"):
+            kind(2, shape=(8, 8, 1))
+    finally:
+        keras.config.set_floatx("float32")
