@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ..letters.files import save_png
 from ..letters.glyphs import GlyphnbError
@@ -55,6 +56,16 @@ def _with_palette(image: Image.Image, tolerance: float) -> Image.Image:
     return few if abs(after - before).mean() <= tolerance else image
 
 # %% ../../nbs/9_show/90_plotting.ipynb #picture
+def _smallest_text(figure) -> float:
+    "Points of the smallest text of a figure that has been drawn; 0 without a text."
+    from matplotlib.text import Text
+
+    texts = (
+        text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()
+    )
+    return min((text.get_fontsize() for text in texts), default=0)
+
+
 class Picture:
     "A sheet of ink or a Matplotlib figure, to be shown by a notebook or saved."
 
@@ -64,9 +75,11 @@ class Picture:
         zoom: int = 1,  # Screen pixels per pixel of an array
     ):
         self.tolerance = 0.0  # the pixels of an array stay what they are
+        self.smallest_text = 0.0  # pixels; a page can see how far a figure may shrink
         if hasattr(content, "savefig"):
             buffer = io.BytesIO()
             content.savefig(buffer, format="png", dpi=100)
+            self.smallest_text = _smallest_text(content) * 100 / 72
             drawn = Image.open(buffer).convert("RGBA")
             paper = Image.new("RGBA", drawn.size, "white")
             self.image: Image.Image = Image.alpha_composite(paper, drawn).convert("RGB")
@@ -80,7 +93,10 @@ class Picture:
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        _with_palette(self.image, self.tolerance).save(buffer, "PNG", optimize=True)
+        notes = PngInfo()
+        if self.smallest_text:
+            notes.add_text("smallest text", f"{self.smallest_text:.1f} px")
+        _with_palette(self.image, self.tolerance).save(buffer, "PNG", optimize=True, pnginfo=notes)
         return buffer.getvalue()
 
     def save(

@@ -1,9 +1,12 @@
 """show.plotting."""
 
+import io
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox
+from PIL import Image
 
 from glyphnb.letters.glyphs import GlyphnbError
 from glyphnb.show.plotting import (
@@ -41,6 +44,20 @@ def test_coloured_ink_is_shown_in_its_colours_on_white():
     np.testing.assert_array_equal(shown, rows)
     with pytest.raises(GlyphnbError, match="height, width, 3"):
         tile_images(ink[..., :2])
+
+
+def test_a_picture_tells_how_small_its_texts_are():
+    figure = Figure(figsize=(4, 3))
+    axes = figure.subplots()
+    axes.plot([0, 1], label="a line")
+    axes.legend(fontsize=9)  # points, of which 72 are an inch of 100 pixels
+    axes.set_title("hidden", fontsize=2).set_visible(False)
+
+    def note(picture):
+        return Image.open(io.BytesIO(picture._repr_png_())).info.get("smallest text")
+
+    assert note(Picture(figure)) == "12.5 px"
+    assert note(Picture(np.zeros((4, 4), np.uint8))) is None
 
 
 @pytest.fixture

@@ -203,6 +203,22 @@ def test_fits_a_phone(site, new_page, name):
     assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('p')).fontSize)") >= 15
 
 
+def test_texts_in_figures_are_as_large_as_the_prose_on_a_phone(site, new_page):
+    page = new_page(viewport={"width": 390, "height": 800})
+    page.goto((site / "3_vae/31_vae.html").as_uri())
+    figures = page.locator("article img.texts")
+    assert figures.count() >= 2
+    for i in range(figures.count()):
+        address, width, wide, focus = figures.nth(i).evaluate(
+            """image => [image.src, image.getBoundingClientRect().width,
+              image.closest("figure").scrollWidth, image.closest("figure").tabIndex]"""
+        )
+        with Image.open(io.BytesIO(Path(unquote(urlsplit(address).path)).read_bytes())) as image:
+            pixels = float(image.info["smallest text"].removesuffix(" px"))
+            assert pixels * width / image.width > 15.9, address
+        assert wide >= width and focus == 0  # the figure scrolls, also by keyboard
+
+
 def test_pictures_can_be_read_in_the_dark(site, new_page):
     page = new_page(color_scheme="dark")
     page.goto((site / "3_vae/31_vae.html").as_uri())

@@ -1,13 +1,16 @@
 """Chapters as Sphinx reads them: captions and alternative texts, folded cells, nothing hidden."""
 
 import ast
+import base64
 import html
+import io
 import json
 import re
 
 import api
 import bibliography
 import glossary
+from PIL import Image
 
 PICTURE = re.compile(r'<img src="data:(image/\w+);base64,([^"]+)"(?: alt="([^"]*)")?[^>]*>')
 CONTRACT = re.compile(r"\n(?=\*\*(?:You get|It takes)\*\*)")
@@ -28,6 +31,16 @@ def with_picture(output):
         del data["text/html"]
         data[found[1]] = found[2]
     return output, html.unescape(found[3] or "") if found else ""
+
+
+def shown_width(output):
+    "Pixels of a figure whose texts are as large as the prose, 16 pixels; 0 without texts."
+    data = output.get("data", {})
+    if "image/png" not in data:
+        return 0
+    image = Image.open(io.BytesIO(base64.b64decode("".join(data["image/png"]))))
+    smallest = float(image.info.get("smallest text", "0 px").removesuffix(" px"))
+    return smallest and round(image.width * 16 / smallest)
 
 
 def code_cell(cell, number):
@@ -52,6 +65,9 @@ def code_cell(cell, number):
         described = described or alt
     if described:
         notes["image"] = {"alt": described}
+    widths = [width for width in map(shown_width, outputs) if width]
+    if described and widths:
+        notes["image"] |= {"classes": "texts", "width": f"{max(widths)}px"}
     if "fig-cap" in said:
         notes["figure"] = {"caption": said["fig-cap"], "name": f"{said['label']}-{number}"}
     metadata = {"tags": tags, "mystnb": notes}

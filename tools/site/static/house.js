@@ -5,4 +5,7 @@ if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = f
 addEventListener("DOMContentLoaded", () => {
   for (const title of document.querySelectorAll("summary[aria-label]"))
     title.setAttribute("aria-label", title.querySelector("p").textContent);
+  // What scrolls can be reached by keyboard.
+  for (const image of document.querySelectorAll("img.texts"))
+    (image.closest("figure") ?? image.closest(".cell_output")).tabIndex = 0;
 });
