@@ -19,6 +19,9 @@ NO_FIGURES = (  # links, code, formulas, headings, timings, exercises, chapters 
 GIVEN = {13, 14, 16, 19, 21, 26, 68, 90, 95, 180, 1024, 1797, 4096, 16384}
 LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#|data:)([^)#]+)(#[^)]*)?\)")
 
+OPEN = re.compile(r"^### Exercise [\d.]+ \(open\): .+", re.M)  # a project: nothing grades it
+RUBRIC = re.compile(r"^\| (?!points \|)[^|\n]+(?: \| [^|\n]+){3} \|$", re.M)  # criterion, 0, 1, 2
+
 
 @cache
 def cells(path):
@@ -113,6 +116,14 @@ def test_a_chapter_of_the_spine_is_short(path):
     assert prose <= 1500, f"{prose} words"
 
 
+@pytest.mark.parametrize("part", "12345")
+def test_a_part_ends_with_a_project(part):
+    "Its last exercise is open: a small project, and a rubric of 0, 1 or 2 points a row."
+    last = [path for path in CHAPTERS if path.name[0] == part][-1]
+    exercises = [text for text in sources(last, "markdown") if "### Exercise" in text]
+    assert OPEN.search(exercises[-1]), f"{last.name} ends with a question that is graded"
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 class TestChapter:
     def test_opens_with_title_subtitle_and_contract(self, path):
@@ -179,6 +190,11 @@ class TestChapter:
             asked += 1
             assert f"### Exercise {path.stem[:2]}.{asked}" in cell["source"]
             assert re.search("^Hint: ", cell["source"], re.M)
+            if OPEN.search(cell["source"]):
+                assert len(RUBRIC.findall(cell["source"])) >= 4, "a rubric has a row per criterion"
+                later = [part["source"] for part in found[i + 1 :]]
+                assert not any("### Exercise" in source for source in later), "the last one is open"
+                continue
             grader, answer, solution, check = found[i + 1 : i + 5]
             texts = [part["source"] for part in (grader, answer, solution, check)]
             assert texts[0].startswith("#| hide") and f"exercise_{asked} = Exercise(" in texts[0]
