@@ -317,11 +317,8 @@ def _draw(letters: list[str], face: Typeface, size: int, align: str = "ink") -> 
     "Draw letters at the one font size that lets the largest fill 3/4 of the canvas."
     pixels = _trial_size(letters, face, size / 2)
     _, largest, *_ = _boxes(letters, face, pixels, align)
-    for _ in range(3):  # again where a trial of a few pixels told too little
-        pixels = min(pixels * (0.75 * size) / largest, 60_000)  # FreeType takes 65,535
-        boxes, largest, tallest, deepest = _boxes(letters, face, pixels, align)
-        if 0.7 * size < largest < 0.8 * size or pixels == 60_000:
-            break
+    pixels = min(pixels * (0.75 * size) / largest, 60_000)  # FreeType takes 65,535
+    boxes, largest, tallest, deepest = _boxes(letters, face, pixels, align)
     if largest > size - 2:
         odd = f"{largest} pixels where {0.75 * size:.0f} were asked for; is the file damaged?"
         raise GlyphnbError(f"{face.path}: expected letters that grow with the font size, got {odd}")

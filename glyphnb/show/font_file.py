@@ -7,6 +7,7 @@ __all__ = ['reading_font', 'open_font', 'read_characters', 'has_outlines', 'Type
 
 # %% ../../nbs/9_show/99_font_file.ipynb #imports
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ from PIL import ImageFont
 from ..letters.glyphs import GlyphnbError, GlyphnbWarning
 
 # %% ../../nbs/9_show/99_font_file.ipynb #reading
+logging.getLogger("fontTools").addHandler(logging.NullHandler())  # or its notes would be printed
+
+
 @contextmanager
 def reading_font(
     path: str | Path,  # The file that is being read
@@ -57,7 +61,8 @@ def open_font(
 
 
 _KINDS = {  # how a file begins, and what it is
-    b"wOF2": "WOFF2, which is compressed; pip install brotli",
+    **dict.fromkeys((b"\0\1\0\0", b"OTTO", b"true", b"ttcf"), "a damaged one; get the file again"),
+    b"wOF2": "WOFF2, which only the package brotli unpacks; install it",
     b"\x01fcp": "a bitmap font, PCF; choose a font of outlines",
     b"STARTFONT": "a bitmap font, BDF; choose a font of outlines",
     b"MZ": "a bitmap font or a program of Windows; choose a font of outlines",
@@ -72,7 +77,7 @@ _KINDS = {  # how a file begins, and what it is
 def _kind(data: bytes) -> str:
     "Say what a file that is not a font may be, and what to do."
     if not data.strip(b"\0"):
-        return f"{len(data):,} empty bytes; get the file again"
+        return f"an empty file of {len(data):,} bytes; get the file again"
     other = "something else; choose another file"
     return next((kind for start, kind in _KINDS.items() if data.startswith(start)), other)
 
@@ -91,11 +96,15 @@ def _characters(path: Path, changed: int) -> frozenset[int]:
         font = open_font(path)
         sums = {} if font.flavor else {t: entry.checkSum for t, entry in font.reader.tables.items()}
         wrong = [t.strip() for t, right in sums.items() if _checksum(font.reader[t], t) != right]
-        found = frozenset(font.getBestCmap() or ())
+        box = font.getGlyphName(0)  # what is drawn for a character that a font lacks
+        found = frozenset(c for c, name in (font.getBestCmap(_MAPS) or {}).items() if name != box)
     if wrong:
         doubt = f"wrong checksum of {', '.join(wrong)}; its letters may be damaged, look at them"
         warnings.warn(f"{path}: {doubt}", GlyphnbWarning, stacklevel=3)
     return found
+
+
+_MAPS = ((3, 10), (0, 4), (3, 1), (0, 3), (0, 2), (0, 1), (0, 0))  # that FreeType reads, too
 
 
 def _checksum(table: bytes, tag: str) -> int:

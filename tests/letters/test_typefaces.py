@@ -10,6 +10,8 @@ from fontTools.ttLib import TTCollection, TTFont
 from PIL import features
 
 from glyphnb.letters.augment import augment
+from glyphnb.letters.files import read_provenance
+from glyphnb.letters.folders import load_data
 from glyphnb.letters.glyphs import GLYPH_SETS, GlyphnbError, split_letters
 from glyphnb.letters.typefaces import (
     can_draw,
@@ -19,6 +21,7 @@ from glyphnb.letters.typefaces import (
     render_glyphs,
     system_fonts,
 )
+from glyphnb.vae.pretrained import open_model
 
 
 def test_faces_and_sets():
@@ -297,3 +300,34 @@ def test_an_instance_that_a_font_lacks(make_font, asked, said):
         render_glyphs("I", "STIX:Bold")
     with pytest.raises(FileNotFoundError, match="absent.ttf"):
         render_glyphs("I", "absent.ttf:Bold")
+
+
+def test_an_instance_by_command(make_font, glyphnb, tmp_path):
+    font = make_font("Blocks.ttf", {"H": H, "I": H[:1]}, bold=200)
+    words = ["letters", "--letters", "HI", "--size", "100", "--out", tmp_path / "out"]
+    done = glyphnb(*words, "--font", font, "--instance", "wght=550")
+    assert done.status == 0 and "Blocks, wght=550" in done.out, done.err
+    sources = read_provenance(tmp_path / "out")[0]["sources"]
+    assert sources["Blocks wght=550"]["instance"] == "Blocks, wght=550"
+    assert sources["Blocks wght=550"]["axes"] == {"wght": 550}
+    again = load_data(tmp_path / "out", 100)
+    right = render_glyphs("HI", f"{font}:wght=550", 100)
+    assert again.faces.tolist() == right.faces.tolist() and again.origins == right.origins
+    assert abs(again.ink.astype(int) - right.ink).max() <= 1
+    for given in (["--font", "STIX"], []):
+        done = glyphnb(*words, *given, "--instance", "Bold")
+        assert done.status == 2 and "--instance" in done.err and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("command", ["train", "demo", "complete", "sheet", "morph", "explore"])
+def test_commands_that_draw_letters_take_an_instance(make_font, glyphnb, monkeypatch, command):
+    font = make_font("Blocks.ttf", {"H": H, "I": H[:1]}, bold=200)
+    shipped = open_model()  # in NumPy, in place of a model in Keras
+    monkeypatch.setattr("glyphnb.vae.pretrained.open_model", lambda path=None: shipped)
+    monkeypatch.setattr("glyphnb.cli.films.quiet_keras", lambda: None)
+    words = {"morph": ["HI", "--model", "vae.keras"], "explore": ["vae.keras"]}.get(command, [])
+    out = font.with_name("out.pdf" if command == "sheet" else "out.gif")
+    options = ["--font", font, "--letters", "HI", "--instance", "Black", "--out", out]
+    done = glyphnb(command, *words, *options)
+    assert done.status == 2 and "--instance of Blocks.ttf must be one of Regular" in done.err
+    assert not out.exists()

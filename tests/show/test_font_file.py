@@ -1,7 +1,11 @@
 """A font file is whole, or it is named with what is wrong; bitmaps and pictures are no outlines."""
 
+import subprocess
+import sys
+
 import pytest
 from fontTools.ttLib import TTFont, newTable
+from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
 
 from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
 from glyphnb.letters.typefaces import can_draw, describe_font, find_fonts, render_glyphs
@@ -9,6 +13,7 @@ from glyphnb.show.font_file import open_font, read_characters
 
 SANS = find_fonts()["DejaVu Sans"]
 WHOLE = SANS.read_bytes()
+TEXT: dict = {"capture_output": True, "text": True}
 
 
 @pytest.mark.parametrize("share", [0.9, 0.6, 0.999])
@@ -22,6 +27,49 @@ def test_a_font_that_is_cut_draws_nothing(tmp_path, share):
     ):
         with pytest.raises(GlyphnbError, match="cut.ttf: expected a whole font, found .* again"):
             use()
+
+
+@pytest.mark.parametrize(
+    "data, said",
+    [
+        (b"", "an empty file"),
+        (bytes(500), "an empty file of 500 bytes"),
+        (WHOLE[:30], "a damaged one; get the file again"),
+        (b"<!DOCTYPE html>", "a web page"),
+        (b"PK\3\4", "a ZIP archive; unpack it"),
+        (b"\1fcp", "a bitmap font, PCF"),
+        (b"Dear sir", "something else; choose another"),
+    ],
+)
+def test_another_file_is_called_what_it_is(tmp_path, glyphnb, data, said):
+    (tmp_path / "odd.ttf").write_bytes(data)
+    done = glyphnb(
+        *("letters", "--font", tmp_path / "odd.ttf", "--letters", "F"), "--out", tmp_path / "out"
+    )
+    assert done.status == 2 and not (tmp_path / "out").exists()
+    assert f"odd.ttf: expected a TTF or OTF font, found {said}" in done.err
+    assert done.err.count("\n") == 1, done.err
+
+
+def test_characters_are_those_that_the_drawing_finds(tmp_path, make_font):
+    "Neither those of a table that FreeType does not read, nor those that lead to the box."
+    last = SANS.with_name("LastResortHE-Regular.ttf")
+    if last.is_file():  # ships with Matplotlib from 3.11 on
+        assert not can_draw(last, "A")
+    path = make_font("box.ttf", {"A": [(0, 0, 100, 700)], "B": [(0, 0, 200, 700)]})
+    font = TTFont(path)
+    table = font["cmap"].tables[0] = CmapSubtable.newSubtable(12)
+    table.platformID, table.platEncID, table.language = 3, 10, 0
+    table.cmap = {ord("A"): "u0041", ord("B"): ".notdef"}
+    font.save(path)
+    assert read_characters(path) == {ord("A")}
+
+
+def test_notes_of_fonttools_are_not_printed(tmp_path):
+    odd = changed(tmp_path / "odd.ttf", "name", 14, lambda byte: 0xFF)  # the length of a name
+    code = "from glyphnb.letters.typefaces import render_glyphs; render_glyphs('F', 'odd.ttf')"
+    said = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=odd.parent, **TEXT)
+    assert said.returncode == 0 and said.stderr == ""
 
 
 def changed(out, tag, at, how):
