@@ -96,8 +96,7 @@ def _characters(path: Path, changed: int) -> frozenset[int]:
         font = open_font(path)
         sums = {} if font.flavor else {t: entry.checkSum for t, entry in font.reader.tables.items()}
         wrong = [t.strip() for t, right in sums.items() if _checksum(font.reader[t], t) != right]
-        box = font.getGlyphName(0)  # what is drawn for a character that a font lacks
-        found = frozenset(c for c, name in (font.getBestCmap(_MAPS) or {}).items() if name != box)
+        found = frozenset(font.getBestCmap(_MAPS) or ())
     if wrong:
         doubt = f"wrong checksum of {', '.join(wrong)}; its letters may be damaged, look at them"
         warnings.warn(f"{path}: {doubt}", GlyphnbWarning, stacklevel=3)
