@@ -81,6 +81,20 @@ def pixel_entropy(
     return float(entropy.sum() / len(images))
 
 # %% ../../nbs/2_autoencoders/21_autoencoder.ipynb #autoencoder
+def _sum_no_gradients(optimizer):
+    """Leave out the sum of gradients over devices where there is one device.
+
+    TensorFlow would register a gradient of this sum, and with it keep each trained model in memory.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            for part in (optimizer, getattr(optimizer, "inner_optimizer", None)):
+                if part is not None:
+                    part._all_reduce_sum_gradients = list
+
+
 @keras.saving.register_keras_serializable("glyphnb")
 class Autoencoder(keras.Model):
     """Encoder and decoder, trained to reproduce their input; `fit(images)` is enough.
@@ -160,6 +174,7 @@ class Autoencoder(keras.Model):
             raise GlyphnbError(text)
         loss = None if self.has_own_loss else loss
         super().compile(optimizer=optimizer, loss=loss, jit_compile=jit_compile, **kwargs)
+        _sum_no_gradients(self.optimizer)
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
