@@ -12,7 +12,7 @@ MODEL_TESTS := tests/autoencoders tests/vae tests/judge tests/latent/test_plane.
 UV := $(firstword $(wildcard $(BIN)/uv) uv)
 LIBRARY_TESTS ?= tests/letters tests/show tests/autoencoders tests/vae tests/latent tests/judge
 .PHONY: help demo test test-fast test-jax test-torch test-lowest test-newest test-colab test-lab \
-  lab site fix chapters readme weights bench lock clean
+  lab site fix chapters readme weights bench fuzz soak lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\)[: ].*## /\1\t/p' Makefile | expand -t 14
@@ -109,6 +109,13 @@ weights: .venv/ready  ## Train the shipped model again, and film it for the READ
 
 bench: .venv/ready  ## Every claim of speed, measured here: an hour and a quarter, or five minutes with QUICK=1
 	TQDM_DISABLE=1 python benchmarks/bench.py $(if $(QUICK),--quick,--json glyphnb/static/bench.json)
+
+MINUTES ?= 10
+fuzz: .venv/ready  ## Files that nobody would make, for MINUTES=10: what fails is kept, and tried first the next time
+	@tools/fuzz $(MINUTES)
+
+soak: .venv/ready  ## Long work in one process: fails if memory grows or time slows; half an hour
+	@python benchmarks/soak.py
 
 lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
 	tools/lock constraints.txt

@@ -259,10 +259,11 @@ def read_names(
     """
     drop, join, split = list[int](), list[tuple[int, ...]](), list[int]()
     names: dict[int, list[str]] = {}
-    lines = (s.partition("#")[0] for s in Path(path).read_text(encoding="utf-8").splitlines())
-    for line in filter(str.strip, lines):
+    text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
+    for line in filter(str.strip, (line.partition("#")[0] for line in text.splitlines())):
         words = line.split()
-        if not re.fullmatch(r"\d+(\+\d+)*", words[0]) or not 2 <= len(words) <= 3:
+        known = re.fullmatch(r"\d{1,6}(\+\d{1,6})*", words[0]) and "\ufffd" not in line
+        if not known or not 2 <= len(words) <= 3:
             raise GlyphnbError(f"{path}: expected a number and a letter, like '1 a', got {line!r}")
         numbers = tuple(int(number) for number in words[0].split("+"))
         drop += numbers if words[1:] == ["-"] else ()

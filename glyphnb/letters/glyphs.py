@@ -208,6 +208,12 @@ def as_on_black(
     return low + (high - ink)
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #error
+def _one_line(message) -> str:
+    "Spell out control characters and half characters, which a file of a stranger may have in its name."
+    odd, text = "[\x00-\x1f\x7f-\x9f\ud800-\udfff]", re.sub(r"[\r\n\t]+ *", " ", str(message))
+    return re.sub(odd, lambda found: f"\\x{ord(found[0]) & 255:02x}", text)
+
+
 class GlyphnbError(ValueError):
     """Something that its reader can mend.
 
@@ -215,9 +221,15 @@ class GlyphnbError(ValueError):
     Python's own names, such as `FileNotFoundError`; every other error is a bug.
     """
 
+    def __init__(self, message):
+        super().__init__(_one_line(message))
+
 
 class GlyphnbWarning(UserWarning):
-    "Something that was worked around, and that its reader may want to mend."
+    "Something that was worked around, and that its reader may want to mend; in one line, too."
+
+    def __init__(self, message):
+        super().__init__(_one_line(message))
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #glyphset
 @dataclass(eq=False)

@@ -1,5 +1,6 @@
 """Two doors between ink and images, and letters chosen by set, range or text."""
 
+import pickle
 import unicodedata
 
 import numpy as np
@@ -11,9 +12,11 @@ from hypothesis.extra import numpy as hnp
 from glyphnb.letters.glyphs import (
     GLYPH_SETS,
     GlyphnbError,
+    GlyphnbWarning,
     GlyphSet,
     Paper,
     as_images,
+    as_on_black,
     fit_square,
     paper_of,
     split_letters,
@@ -30,6 +33,22 @@ def test_doors_are_inverses(ink):
     images = to_float(ink)
     assert images.shape == (*ink.shape, 1) and images.dtype == np.float32
     assert np.array_equal(to_uint8(images), ink)
+
+
+@given(hnp.arrays(np.uint8, st.tuples(*[st.integers(1, 6)] * 3, st.just(3))))
+def test_coloured_ink_goes_through_both_doors(ink):
+    assert np.array_equal(to_uint8(to_float(ink)), ink)
+    light = as_on_black(ink)
+    assert np.array_equal(as_on_black(light), ink)
+    assert np.array_equal(light.min(axis=-1), ink.min(axis=-1))
+
+
+def test_coloured_ink_on_black_has_its_hue():
+    red, grey = np.uint8([[[0, 200, 200]]]), np.uint8([[[90, 90, 90]]])  # what is not reflected
+    assert as_on_black(red).tolist() == [[[200, 0, 0]]]
+    assert np.array_equal(as_on_black(grey), grey)
+    for ink in (np.uint8([[1, 2, 3]]), np.uint8([[[1, 2]]])):  # one tone, three pixels wide too
+        assert np.array_equal(as_on_black(ink), ink)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))
@@ -100,6 +119,7 @@ def test_images_are_taken_in_any_form_and_the_type_tells_which(shape):
     [
         (np.full((1, 4, 4, 1), 255.0), "255"),
         (np.full((1, 4, 4, 1), -0.5), "-0.5"),
+        (np.full((1, 4, 4, 1), 1.01), "1.01"),
         (np.full((1, 4, 4, 1), np.nan), "nan"),
         (np.zeros((4, 4)), "(4, 4)"),
         (np.zeros((0, 4, 4, 1)), "(0, 4, 4, 1)"),
@@ -224,3 +244,9 @@ def test_what_is_not_a_number_does_not_become_ink():
     with pytest.raises(GlyphnbError, match="must be numbers, got NaN"):
         to_uint8(images)
     assert to_uint8(np.array([[[[np.inf], [-np.inf]]]])).tolist() == [[[255, 0]]]
+
+
+@pytest.mark.parametrize("kind", [GlyphnbError, GlyphnbWarning])
+def test_a_message_is_one_line_whatever_it_names(kind):
+    assert str(kind("a\nb\x1b[2J\ud800é: empty")) == r"a b\x1b[2J\x00é: empty"
+    assert str(pickle.loads(pickle.dumps(kind("a: empty")))) == "a: empty"  # between processes
