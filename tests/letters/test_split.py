@@ -1,11 +1,13 @@
 """No source on two sides, and streams that never repeat themselves and always repeat."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glyphnb.letters.augment import ARTICLE, GENTLE, Elastic, Rotate
+from glyphnb.letters.augment import ARTICLE, GENTLE, Elastic, Rotate, fit_squares
 from glyphnb.letters.folders import load_data
 from glyphnb.letters.glyphs import GlyphnbError, GlyphSet
 from glyphnb.letters.split import Stream, make_dataset, save_dataset, split_by_source
@@ -37,6 +39,39 @@ def test_data_repeat_and_differ_by_seed():
     assert any((a.ink != b.ink).any() for a, b in zip(one, other, strict=True))
 
 
+def test_the_documented_defaults():
+    data, stream = signature(make_dataset).parameters, signature(Stream).parameters
+    assert [data[name].default for name in ("n", "size", "seed")] == [10_000, 64, 0]
+    assert [stream[name].default for name in ("batch_size", "size", "seed")] == [64, 64, 0]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_learned_has_the_distortions_asked_for(shapes, stream):
+    "None, here; and letters on one side of 16 pixels."
+    data = make_dataset(shapes, 40, 16, held_out=0, distortions=[], stream=stream)
+    train = data.train.draw(np.arange(36), (0,)) if stream else data.train
+    plain = dict(zip(shapes.letters, fit_squares(shapes.ink, 16), strict=True))
+    for letter, ink in zip(train.letters, train.ink, strict=True):
+        np.testing.assert_array_equal(ink, plain[letter])
+
+
+def test_no_test_image_is_an_original_or_was_learned(shapes):
+    rarely = [Rotate(p=0.02)]
+    data = make_dataset(shapes, 300, 16, held_out=1, test_distortions=rarely)
+    originals = {ink.tobytes() for ink in fit_squares(shapes.ink, 16)}
+    for part in (data.fresh, data.unseen):
+        assert not originals & {ink.tobytes() for ink in part.ink}
+    data = make_dataset(shapes, 300, 16, held_out=0, distortions=[Rotate()])
+    learned, fresh = ({ink.tobytes() for ink in part.ink} for part in (data.train, data.fresh))
+    assert not learned & fresh
+
+
+def test_ten_images_are_the_fewest(shapes):
+    assert sum(map(len, make_dataset(shapes, 10, 16))) == 10
+    with pytest.raises(GlyphnbError, match="at least 10.*got 9"):
+        make_dataset(shapes, 9, 16)
+
+
 @given(st.integers(1, 40), st.integers(1, 16), st.integers(0, 2**32 - 1))
 @settings(max_examples=15, deadline=None)
 def test_a_stream_shows_each_letter_equally_often(shapes, n, batch_size, seed):
@@ -55,9 +90,9 @@ def test_a_stream_never_repeats_and_always_repeats(shapes):
     assert np.array_equal(first.ink, two.draw(index, (0, 0)).ink)
     assert not np.array_equal(first.ink, second.ink)
     assert first.letters.tolist() == ["e", "b", "b"] and first.families.tolist() == ["Bars"] * 3
-    epochs = [[batch.letters.tolist() for batch in one] for _ in range(2)]
-    assert epochs[0] != epochs[1]  # another order
-    assert epochs == [[batch.letters.tolist() for batch in two] for _ in range(2)]
+    epochs = [[batch.letters.tolist() for batch in one] for _ in range(3)]
+    assert len(set(map(str, epochs))) == 3  # each in another order
+    assert epochs == [[batch.letters.tolist() for batch in two] for _ in range(3)]
     with pytest.raises(GlyphnbError, match="`n`"):
         Stream(shapes, 0)
 
