@@ -294,10 +294,10 @@ def _ink_box(letter: str, face: Typeface, font: ImageFont.FreeTypeFont, anchor: 
         ImageDraw.Draw(canvas).text((half - left, half - top), letter, 255, font, anchor)
     box = canvas.getbbox()
     if box is None:
-        where = face.pictures and f"; its font has pictures, in the table {face.pictures}"
-        raise GlyphnbError(f"`letters`: {letter!r} leaves no ink on the paper{where}")
+        why = face.pictures and f": {face.path} holds pictures ({face.pictures}); choose another"
+        raise GlyphnbError(f"`letters`: {letter!r} leaves no ink on the paper{why}")
     if min(*box[:2], width - box[2], height - box[3]) < 1:
-        raise GlyphnbError(f"{face.path}: its drawing of {letter!r} is larger than it says")
+        raise GlyphnbError(f"{face.path}: {letter!r} is larger than the file says; is it damaged?")
     return canvas.crop(box), -top - box[1]
 
 

@@ -7,7 +7,13 @@ import pytest
 from fontTools.ttLib import TTFont, newTable
 
 from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
-from glyphnb.letters.typefaces import can_draw, describe_font, find_fonts, render_glyphs
+from glyphnb.letters.typefaces import (
+    can_draw,
+    describe_font,
+    find_fonts,
+    render_glyphs,
+    system_fonts,
+)
 from glyphnb.show.font_file import open_font, read_characters
 
 SANS = find_fonts()["DejaVu Sans"]
@@ -114,14 +120,14 @@ def test_a_table_that_is_not_there(make_font, missing):
         assert describe_font(path)["file"] == "bare.ttf"
 
 
-def test_pictures_are_no_outlines(make_font):
+def test_pictures_are_no_outlines(make_font, monkeypatch, tmp_path):
     "Of bitmaps alone FreeType draws no size but theirs; of coloured letters it draws nothing."
     path = make_font("pixel.ttf", {"I": []})
     font = TTFont(path)
     font["SVG "] = newTable("SVG ")
     font["SVG "].docList = []
     font.save(path)
-    with pytest.raises(GlyphnbError, match="'I' leaves no ink .*pictures, in the table SVG"):
+    with pytest.raises(GlyphnbError, match="'I' leaves no ink .*pixel.ttf .*SVG.*; choose"):
         render_glyphs("I", path)
     for tag in ("glyf", "loca", "SVG "):
         del font[tag]
@@ -136,3 +142,9 @@ def test_pictures_are_no_outlines(make_font):
         GlyphnbError, match="pixel.ttf: expected a font of outlines, found pictures"
     ):
         render_glyphs("I", path)
+    (tmp_path / "fonts").mkdir()
+    path.rename(tmp_path / "fonts" / "pixel.ttf")
+    monkeypatch.setattr("glyphnb.letters.typefaces.font_folders", lambda: [tmp_path / "fonts"])
+    assert not system_fonts() and list(system_fonts(pictures=True)) == ["Blocks"]
+    with pytest.raises(GlyphnbError, match="found pictures"):  # by its name, too
+        render_glyphs("I", "Blocks")
