@@ -39,6 +39,15 @@ def test_data_repeat_and_differ_by_seed():
     assert any((a.ink != b.ink).any() for a, b in zip(one, other, strict=True))
 
 
+def test_the_seed_chooses_every_part_of_the_data(shapes):
+    runs = [make_dataset(shapes, 60, 16, held_out=2, seed=seed) for seed in range(4)]
+    assert len({tuple(sorted(set(data.unseen.letters))) for data in runs}) > 1
+    whole = [make_dataset(shapes, 60, 16, held_out=0, seed=seed) for seed in range(2)]
+    for part in ("train", "fresh"):
+        one, other = (getattr(data, part).ink for data in whole)
+        assert sorted(ink.tobytes() for ink in one) != sorted(ink.tobytes() for ink in other)
+
+
 def test_the_documented_defaults():
     data, stream = signature(make_dataset).parameters, signature(Stream).parameters
     assert [data[name].default for name in ("n", "size", "seed")] == [10_000, 64, 0]
@@ -107,7 +116,8 @@ def test_a_stream_takes_the_place_of_the_training_images(shapes):
 
 def test_a_saved_data_set_keeps_its_labels(shapes, tmp_path):
     data = make_dataset(shapes, 50, 16)
-    save_dataset(data, tmp_path)
+    folders = save_dataset(data, tmp_path)
+    assert folders == [tmp_path / name for name in ("train", "fresh", "unseen")]
     for name, part in data._asdict().items():
         read = load_data(tmp_path / name, 16, paper="black")
         assert np.array_equal(read.ink, part.ink)
