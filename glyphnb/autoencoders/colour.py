@@ -57,6 +57,9 @@ def tint(
     return coloured, np.repeat(coloured.mean(axis=-1, keepdims=True), 3, axis=-1)
 
 # %% ../../nbs/2_autoencoders/26_colour.ipynb #tint-greys
+_AT_ONCE = 4_000_000  # pixels that are coloured together, so that a large image takes no gigabytes
+
+
 def tint_greys(
     greys: dict[str, np.ndarray],  # Name to `(height, width)` uint8 grey levels, of any sizes
     letters: list[str],  # The letter of each
@@ -67,8 +70,14 @@ def tint_greys(
     "Colour images of any size, one by one."
     coloured = {}
     for name, ink, letter in zip(greys, read_inks(greys, paper), letters, strict=True):
-        inks, _ = tint(ink[None], np.array([letter]), seed, style)
-        coloured[name] = 255 - np.rint(255 * inks[0].clip(0, 1)).astype(np.uint8)  # ink takes light
+        # Colours change from row to row, but for grain: some columns at a time give the same.
+        step, parts = ink.shape[1] if style == "paper" else 1 + _AT_ONCE // len(ink), []
+        for k in range(0, ink.shape[1], step):
+            inks, _ = tint(ink[None, :, k : k + step], np.array([letter]), seed, style)
+            parts.append(
+                255 - np.rint(255 * inks[0].clip(0, 1)).astype(np.uint8)
+            )  # ink takes light
+        coloured[name] = np.concatenate(parts, axis=1)
     return coloured
 
 # %% ../../nbs/2_autoencoders/26_colour.ipynb #transfer-colour

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from glyphnb.autoencoders import colour
 from glyphnb.autoencoders.colour import tint, tint_greys, transfer_colour
 from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
+from glyphnb.letters.typefaces import render_glyphs
 
 GREYS = arrays("uint8", st.tuples(st.integers(1, 9), st.integers(1, 9)))
 
@@ -50,3 +52,14 @@ def test_what_cannot_be_is_named(letters):
         tint(letters.images, letters.letters, style="rainbow")
     with pytest.raises(GlyphnbError, match="`guess`"):
         transfer_colour(np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 3, 3)))
+
+
+@pytest.mark.parametrize("style", ["gradient", "two-tone"])
+def test_a_large_image_is_coloured_in_parts_that_do_not_show(monkeypatch, style):
+    greys = {"a": 255 - render_glyphs("R", size=50).ink[0][:, :43]}
+    whole = tint_greys(greys, ["R"], 3, style)["a"]
+    monkeypatch.setattr(colour, "_AT_ONCE", 500)  # ten columns
+    sizes, tinted = [], colour.tint
+    monkeypatch.setattr(colour, "tint", lambda ink, *a: sizes.append(ink.size) or tinted(ink, *a))
+    np.testing.assert_array_equal(tint_greys(greys, ["R"], 3, style)["a"], whole)
+    assert len(sizes) > 3 and max(sizes) < 600
