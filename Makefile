@@ -12,7 +12,7 @@ MODEL_TESTS := tests/autoencoders tests/vae tests/judge tests/latent/test_plane.
 UV := $(firstword $(wildcard $(BIN)/uv) uv)
 LIBRARY_TESTS ?= tests/letters tests/show tests/autoencoders tests/vae tests/latent tests/judge
 .PHONY: help demo test test-fast test-jax test-torch test-lowest test-newest test-colab test-lab \
-  lab site fix chapters readme weights bench fuzz soak lock clean
+  lab site fix chapters readme weights bench fuzz mutants soak lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\)[: ].*## /\1\t/p' Makefile | expand -t 14
@@ -114,6 +114,10 @@ MINUTES ?= 10
 fuzz: .venv/ready  ## Files that nobody would make, for MINUTES=10: what fails is kept, and tried first the next time
 	@tools/fuzz $(MINUTES)
 
+mutants: .venv/ready  ## Small changes of the light modules that no test notices: MUTANTS='glyphnb.letters.split*' or all, an hour
+	@$(UV) pip install --quiet --python $(BIN)/python 'mutmut==3.8.1'
+	@tools/mutants $(MUTANTS)
+
 soak: .venv/ready  ## Long work in one process: fails if memory grows or time slows; half an hour
 	@python benchmarks/soak.py
 
@@ -121,4 +125,4 @@ lock: .venv/ready  ## Resolve constraints.txt anew from settings.ini
 	tools/lock constraints.txt
 
 clean:  ## Remove the environment and what was built
-	rm -rf .venv .venv-* _site build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* _site build dist *.egg-info .pytest_cache .ruff_cache .hypothesis mutants
