@@ -129,7 +129,7 @@ FILES += [
 
 
 @given(mutated(st.sampled_from(FILES)))
-@fuzz(60)
+@fuzz(30)
 def test_an_image_is_read_or_refused(content):
     with tempfile.TemporaryDirectory() as place, read_or_refused():
         Path(place, "A.png").write_bytes(content)
@@ -145,7 +145,7 @@ STEMS |= st.lists(st.sampled_from("AB_- 01é.%ا"), min_size=1, max_size=6).map(
 
 
 @given(st.lists(st.lists(STEMS, min_size=1, max_size=3), min_size=1, max_size=5), st.booleans())
-@fuzz(25)
+@fuzz(20)
 def test_a_folder_of_any_names_is_read_and_written(trees, skip):
     with tempfile.TemporaryDirectory() as place, read_or_refused():
         folder = Path(place, "in")
@@ -175,7 +175,7 @@ with tempfile.TemporaryDirectory() as _place:
     | changed(NESTED).map(json.dumps).map(str.encode)
     | mutated(st.just(json.dumps(RECORDS).encode()))
 )
-@fuzz(60)
+@fuzz(30)
 def test_a_record_is_read_or_refused(content):
     with tempfile.TemporaryDirectory() as place, read_or_refused():
         folder = Path(place, "in")
@@ -218,7 +218,7 @@ def archives(draw):
 
 
 @given(archives())
-@fuzz(60)
+@fuzz(30)
 def test_an_archive_is_unpacked_or_refused(content):
     said, place = io.StringIO(), Path(tempfile.mkdtemp())
     (place / "x.gly").write_bytes(content)
@@ -242,7 +242,7 @@ def test_an_archive_is_unpacked_or_refused(content):
         "".join
     )
 )
-@fuzz(150)
+@fuzz(100)
 def test_a_list_of_letters_is_read_or_refused(text):
     with read_or_refused():
         letters = split_letters(text)
@@ -252,7 +252,7 @@ def test_a_list_of_letters_is_read_or_refused(text):
 
 
 @given(mutated(st.just(b"1 a\n4+5 b # two\n7 c d\n9 -\n")) | st.text().map(str.encode))
-@fuzz(60)
+@fuzz(30)
 def test_names_by_number_are_read_or_refused(content):
     with tempfile.TemporaryDirectory() as place, read_or_refused():
         Path(place, "names.txt").write_bytes(content)
@@ -276,7 +276,7 @@ def parts():
 
 
 @given(st.data())
-@fuzz(8)
+@fuzz(6)
 def test_a_model_is_opened_or_refused(parts, data):
     name = data.draw(st.sampled_from(sorted(parts)))
     content = parts[name]

@@ -2,10 +2,12 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import warnings
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -220,19 +222,21 @@ def test_shipped_weights_that_are_damaged_are_named(tmp_path, monkeypatch, damag
 EXTRAS = "glyphnb.npz"  # the part of a file that holds letters, density and recipe
 
 
-@pytest.fixture
-def carrying(tmp_path, shapes):
+@pytest.fixture(scope="module")
+def carried(tmp_path_factory, shapes):
     "A model, its letters, its density and its recipe, and the file that carries them."
     model = VAE(3, shape=(48, 48, 1), seed=0)
     prior = learn_prior(model, shapes.images.repeat(5, axis=0), n_components=2)
     recipe = {"source": "Schäfte/ا", "samples": 30, "share": 0.5, "turns": False, "hold_out": None}
-    return (
-        model,
-        shapes,
-        prior,
-        recipe,
-        save_model(model, tmp_path / "m.keras", shapes, prior, recipe),
-    )
+    path = tmp_path_factory.mktemp("carried") / "m.keras"
+    return model, shapes, prior, recipe, save_model(model, path, shapes, prior, recipe)
+
+
+@pytest.fixture
+def carrying(carried, tmp_path):
+    "The same with a copy of the file, which may be spoilt."
+    *known, path = carried
+    return *known, Path(shutil.copy(path, tmp_path))
 
 
 def test_a_file_carries_letters_prior_and_recipe(carrying):

@@ -130,15 +130,15 @@ def test_the_recorded_configuration_is_enough(images):
     np.testing.assert_array_equal(again.encode(images[:3]), vae.encode(images[:3]))
 
 
-@pytest.mark.parametrize("kind", ["autoencoder", "vae", "conditional"])
+@pytest.mark.parametrize("kind", ["autoencoder", "conditional"])
 def test_ink_is_fitted_and_predicted_as_images_are(blots, kind):
     "Keras' own methods take uint8 as it is, which trains to a loss of millions."
     ink = np.rint(255 * blots).astype(np.uint8)
     labels = [np.arange(len(ink)) % 3] if kind == "conditional" else []
     found = []
     for images in (ink, ink / np.float32(255)):
-        make = {"autoencoder": Autoencoder, "vae": VAE, "conditional": partial(ConditionalVAE, 3)}
-        model = make[kind](2, shape=(8, 8, 1), seed=1)
+        kinds = {"autoencoder": Autoencoder, "conditional": partial(ConditionalVAE, 3)}
+        model = kinds[kind](2, shape=(8, 8, 1), seed=1)
         model.compile(metrics=["mae"], run_eagerly=True)
         given = (images, *labels) if labels else images
         loss = model.fit(given, verbose=0, shuffle=False).history
