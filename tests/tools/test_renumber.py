@@ -62,7 +62,7 @@ def test_a_chapter_moves_within_its_part(house):
     done = renumber(house, "53", "58")
     assert done.returncode == 0, done.stderr
     assert "nbs/5_judge/53_report.ipynb is now nbs/5_judge/58_report.ipynb" in done.stdout
-    assert "55_museum.ipynb ends without a link to 58_report.ipynb" in done.stdout
+    assert "56_better.ipynb ends without a link to 58_report.ipynb" in done.stdout
     after = contents(house)
     assert set(before) - set(after) == {"nbs/5_judge/53_report.ipynb"}
     assert b"53_report" not in written_by_hand(after)
@@ -94,7 +94,7 @@ def test_a_chapter_moves_into_another_part_with_its_module_and_its_test(house):
 
 @pytest.mark.parametrize(
     "words, named",
-    [((), "old and the new"), (("4", "5"), "old and the new"), (("56", "59"), "no chapter 56")]
+    [((), "old and the new"), (("4", "5"), "old and the new"), (("57", "59"), "no chapter 57")]
     + [(("42", "43"), "taken by nbs/4_latent/43"), (("42", "82"), "no part 8")],
 )
 def test_what_cannot_move_stays(house, words, named):
