@@ -203,6 +203,18 @@ def test_fits_a_phone(site, new_page, name):
     assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('p')).fontSize)") >= 15
 
 
+def test_the_navigation_marks_the_spine(site, new_page):
+    "The tour and nine chapters, on each page; the page that is open, too."
+    page = new_page()
+    for name in ("0_start/00_tour.html", "2_autoencoders/25_maps.html"):
+        page.goto((site / name).as_uri())
+        marked = page.locator(".bd-links a.spine")
+        assert marked.count() == 10
+        assert {"The VAE loss", "Denoising"} <= {text.strip() for text in marked.all_inner_texts()}
+        star = "a => getComputedStyle(a, '::before').content"
+        assert all("★" in link.evaluate(star) for link in marked.all())
+
+
 def test_texts_in_figures_are_as_large_as_the_prose_on_a_phone(site, new_page):
     page = new_page(viewport={"width": 390, "height": 800})
     page.goto((site / "3_vae/31_vae.html").as_uri())

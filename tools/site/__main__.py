@@ -31,6 +31,9 @@ FACTS = FACTS["DEFAULT"]
 COLAB = "https://colab.research.google.com/github/{user}/{repo}/blob/{branch}/nbs".format(**FACTS)
 
 
+SPINE = "one of ten pages for a reader with three hours"
+
+
 def parts():
     "Titles of the parts of the course with their chapters, in the order of `_quarto.yml`."
     said = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
@@ -101,16 +104,38 @@ def put(made, out):
     shutil.copytree(made, out)
 
 
+def spine():
+    "Names of the pages for a reader with three hours: those that are bold on the first page."
+    index = (NBS / "index.ipynb").read_text("utf-8")
+    bold = re.findall(r"\*\*\[[^\]]+\]\([\w/]+/(\w+)\.ipynb\)", index)
+    return [f"{stem}.html" for stem in bold]
+
+
+def mark(text, page, names):
+    "Mark the chapters of the spine in the navigation of a page."
+    for name in names:
+        address = "#" if name == page else rf"(?:[^\"]*/)?{name}"
+        link = rf'((?:current )?reference internal" href="{address}")'
+        text = re.sub(
+            rf'(<li class="toctree-l1[^"]*"><a class="){link}', rf'\1spine \2 title="{SPINE}"', text
+        )
+    return text
+
+
 def finish(out, chapters):
-    "Make the page of the plane; let the buttons of a chapter download the notebook itself."
+    """Make the page of the plane, and mark the spine.
+
+    The buttons of a chapter download the notebook itself.
+    """
     with redirect_stdout(None):
         if explore(["explore", "--out", str(out / "plane.html")]):
             sys.exit("the page of the plane was not made")
     for name in chapters:
         if name.suffix == ".ipynb":
             shutil.copy(NBS / name, out / "_sources" / name)
+    names = spine()
     for path in out.rglob("*.html"):  # older themes load fonts early, in a way that disks refuse
-        text = path.read_text("utf-8")
+        text = mark(path.read_text("utf-8"), path.name, names)
         path.write_text(re.sub(r'<link rel="preload" as="font"[^>]*>', "", text), "utf-8")
 
 
