@@ -89,6 +89,19 @@ def test_one_order_everywhere():
     assert folders == sorted({path.parent.name for path in CHAPTERS})
 
 
+def test_the_map_says_what_each_chapter_needs_and_is_good_for():
+    "What it needs are titles of earlier chapters."
+    table = "\n".join(sources(NBS / "index.ipynb", "markdown"))
+    rows = re.findall(
+        r"^\| \S*?\[([^\]]+)\]\([\w/]+\.ipynb\).*? \| .+? \| (.+?) \| (.+?) \|$", table, re.M
+    )
+    titles = [name for name, *_ in rows]
+    assert titles == [title(path) for path in CHAPTERS]
+    for name, needs, purpose in rows:
+        assert len(purpose) > 3, name
+        assert needs == "–" or set(needs.split(", ")) <= set(titles[: titles.index(name)]), name
+
+
 @pytest.mark.parametrize("path", [*CHAPTERS, NBS / "index.ipynb"], ids=lambda path: path.stem)
 def test_links_lead_somewhere_and_are_called_by_title(path):
     for source in sources(path, "markdown"):
