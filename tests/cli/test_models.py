@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from imageio_ffmpeg import count_frames_and_secs
 from PIL import Image
 
 from glyphnb.cli.films import model_and_letters
+from glyphnb.cli.models import images_of
 from glyphnb.letters.files import read_provenance, save_glyphs
 from glyphnb.letters.typefaces import render_glyphs
 from glyphnb.show.pixels import load_image
@@ -225,3 +227,9 @@ def test_the_doctor_of_a_damaged_model_says_so(here, glyphnb):
     done = glyphnb("doctor", "damaged.keras")
     assert done.status == 0 and "weights of the encoder are not finite" in done.out, done.err
     assert "not finite" in (here / "doctor.html").read_text(encoding="utf-8")
+
+
+def test_a_recipe_of_a_stranger_does_not_fill_the_memory(shapes):
+    model = SimpleNamespace(letters=shapes, shape=(8, 8, 1), recipe={"samples": 10**12, "seed": 0})
+    known, fresh = images_of(model)
+    assert known is None and len(fresh) == 1000
