@@ -176,7 +176,8 @@ def images_of(
     recipe, size = model.recipe or {}, model.shape[0]
     how = (*GENTLE, QuarterTurn(0.1)) if recipe.get("turns") else GENTLE
     fresh = augment(model.letters, 1000, size, [seed, 1], how, fresh=True)
-    if not 0 < recipe.get("samples", 0) <= 1_000_000 or recipe.get("hold_out"):
+    told = "seed" in recipe and 0 < recipe.get("samples", 0) <= 1_000_000
+    if not told or recipe.get("hold_out"):
         return None, fresh  # nobody knows, or a stranger's file asks for all memory
     if "distortions" in recipe:  # as `pretrain` does it
         return augment(model.letters, recipe["samples"], size, recipe["seed"], how), fresh
