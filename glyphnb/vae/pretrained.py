@@ -261,10 +261,19 @@ def _from_arrays(found: dict) -> tuple:
 
 
 def _check_recipe(recipe: dict) -> dict:
-    "Refuse a recipe whose numbers nobody can follow."
+    "Refuse a recipe that nobody can follow, or print."
     for name, low in (("samples", 1), ("seed", 0)):
         if type(recipe.get(name, low)) is not int or recipe.get(name, low) < low:
-            raise ValueError(f"{name} must be an integer from {low}")
+            raise GlyphnbError(f"`recipe`: {name} must be an integer from {low}")
+    try:
+        found = [nats["loss"] for nats in recipe.get("losses", {}).values()]
+        found += [recipe.get("drawing", {}).get(n, 0.0) for n in ("samples", "sheet", "morphs")]
+        whole = all(isinstance(number, (int, float)) for number in found)
+    except (AttributeError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        wanted = '{"training": {"loss": 9.5}} and {"samples": 0.9}'
+        raise GlyphnbError(f"`recipe`: losses and drawing must be like {wanted}")
     return recipe
 
 
@@ -288,7 +297,7 @@ def save_model(
 
 def _extras(letters, prior, recipe) -> bytes:
     "What `open_model` gives back, as a `.npz` file."
-    arrays: dict = {"recipe": json.dumps(recipe or {}, ensure_ascii=False)}
+    arrays: dict = {"recipe": json.dumps(_check_recipe(recipe or {}), ensure_ascii=False)}
     if letters is not None:
         arrays |= {name: getattr(letters, name) for name in ("ink", "letters", "faces")}
         arrays["origins"] = json.dumps(letters.origins, ensure_ascii=False)

@@ -311,6 +311,9 @@ DAMAGED = {
     "a recipe that is a list": packed(recipe="[1]"),
     "samples that are a text": packed(recipe='{"samples": "many"}'),
     "fewer samples than one": packed(recipe='{"samples": -1}'),
+    "losses that are a list": packed(recipe='{"losses": [1]}'),
+    "losses that are texts": packed(recipe='{"losses": {"training": {"loss": "much"}}}'),
+    "a drawing that is a number": packed(recipe='{"drawing": 1}'),
     "a seed below zero": packed(recipe='{"seed": -1}'),
     "a family that is a list": packed(
         recipe=NOTHING, ink=INK, letters=NAMES, faces=NAMES, origins='{"a": {"family": [1, 2]}}'
@@ -368,6 +371,13 @@ def test_a_flipped_bit_in_the_part_is_refused(carrying):
 def test_a_density_that_a_file_cannot_carry_is_refused(tmp_path):
     with pytest.raises(GlyphnbError, match="carries a mixture, got a NormalPrior"):
         save_model(VAE(2, shape=(8, 8, 1)), tmp_path / "m.keras", prior=NormalPrior(2))
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("recipe", [{"samples": 1.5}, {"seed": -1}, {"losses": [9.5]}])
+def test_a_recipe_that_would_be_refused_is_not_saved(tmp_path, recipe):
+    with pytest.raises(GlyphnbError, match="`recipe`: "):
+        save_model(VAE(2, shape=(8, 8, 1)), tmp_path / "m.keras", recipe=recipe)
     assert not [*tmp_path.iterdir()]
 
 
