@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 NBS = ROOT / "nbs"
 CHAPTERS = sorted(NBS.glob("[0-9]*/[0-9]*.ipynb"))
 NAMES = [path.relative_to(NBS).with_suffix(".html").as_posix() for path in CHAPTERS]
-SOME = ["0_start/00_tour.html", "3_vae/35_prior.html", "2_autoencoders/28_lossless.html"]
+SOME = ["index.html", "0_start/00_tour.html"]
+SOME += ["3_vae/35_prior.html", "2_autoencoders/28_lossless.html"]
 SOME += ["api/glyphnb.vae.html", "bibliography.html", "explore.html"]
 
 
