@@ -16,7 +16,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from typing import Annotated
 
@@ -103,7 +103,7 @@ def run_app(
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        with warnings.catch_warnings(), _interrupts():
+        with warnings.catch_warnings(), _interrupts(), _until_nobody_reads():
             shown = warnings.showwarning
             warnings.showwarning = lambda *args, **more: _show_warning(
                 shown, options, *args, **more
@@ -120,6 +120,38 @@ def run_app(
         print("glyphnb: interrupted; no file was left half-written", file=sys.stderr)
         return 130
     return 0
+
+
+class _Pipe:
+    "A stream whose reader may leave: the work goes on, and what is printed from then on is lost."
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def _or_lose(self, do, *args):
+        try:
+            return do(*args)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+    def write(self, text):
+        return self._or_lose(self.stream.write, text)
+
+    def flush(self):
+        self._or_lose(self.stream.flush)
+
+
+@contextmanager
+def _until_nobody_reads():
+    "Let a command end its work, and well, when `head` or a pager has read enough of what it prints."
+    with redirect_stdout(_Pipe(sys.stdout)):  # type: ignore[type-var]
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from PIL import Image, PngImagePlugin
 import glyphnb
 from .glyphs import GlyphnbError, GlyphnbWarning, GlyphSet
 from .typefaces import sha256
-from ..show.names import name_files, safe_name  # noqa: F401  found here, too
+from ..show.names import as_text, name_files, safe_name  # noqa: F401  found here, too
 
 # %% ../../nbs/1_letters/12_files.ipynb #replacing
 MARK = "made by glyphnb"  # stands in every picture, film and page that may be written over
@@ -61,6 +61,17 @@ def check_replaceable(
 
 
 @contextmanager
+def _naming(path):
+    "Name a file or folder in errors of the system that name none, such as that of a full disk."
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def replacing(
     out: str | Path,  # File to write; its folder is made if it is not there
 ):  # Gives a path beside it to write to
@@ -73,8 +84,9 @@ def replacing(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".glyphnb-", dir=out.parent) as staging:
         staged = Path(staging, out.name)
-        yield staged
-        staged.replace(out)
+        with _naming(out):
+            yield staged
+            staged.replace(out)
 
 
 def save_png(
@@ -131,7 +143,8 @@ def results_folder(
         staging = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
         try:
             (staging / "new").mkdir()
-            yield staging / "new"
+            with _naming(named):
+                yield staging / "new"
             files = {p.relative_to(staging / "new").as_posix(): p for p in _files(staging / "new")}
             _check_own_files(named, files)
             digests = {name: sha256(path) for name, path in files.items()}
@@ -245,7 +258,8 @@ def write_images(
         for name, array in named_arrays:
             staged.append(Path(staging, name))
             staged[-1].parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(array).save(staged[-1], "PNG", compress_level=1)  # 4x faster than 6
+            with _naming(target / name):
+                Image.fromarray(array).save(staged[-1], "PNG", compress_level=1)  # 4x faster than 6
             there = target / name
             if there.exists() and there.read_bytes() != staged[-1].read_bytes():
                 raise FileExistsError(f"{there} holds something else; choose an empty folder")
@@ -279,7 +293,7 @@ def write_provenance(
 
 def read_provenance(
     dir_path: str | Path,  # Folder of a data set
-    warn: bool = False,  # Name a file that glyphnb did not write
+    warn: bool = False,  # Name a file that glyphnb did not write, and images that are missing
 ) -> list[dict]:  # Its records, oldest first; empty without a provenance file written by glyphnb
     """Read the `provenance.json` of a folder.
 
@@ -288,6 +302,15 @@ def read_provenance(
     records = _read_records(Path(dir_path, PROVENANCE))
     if records is None and warn:
         text = f"{Path(dir_path, PROVENANCE)}: glyphnb did not write it, so it tells no letters"
+        warnings.warn(text, GlyphnbWarning, stacklevel=2)
+    listed = {name for record in records or () for name in record.get("files", {})} if warn else ()
+    lost = {name for name in listed if not Path(dir_path, name).exists()}
+    if lost:  # names are spelt in two ways: é is one character, or an e and an accent
+        there = {as_text(p.relative_to(dir_path).as_posix()) for p in Path(dir_path).rglob("*")}
+        lost = {name for name in lost if as_text(name) not in there}
+    if lost:
+        count = f"missing are {len(lost)} of {len(listed)} images"
+        text = f"{dir_path} is a part of a set: {count}, {min(lost)} first"
         warnings.warn(text, GlyphnbWarning, stacklevel=2)
     return records or []
 

@@ -69,6 +69,19 @@ def test_steps_are_counted(capsys):
     assert capsys.readouterr().out == "[1/2] one\n[2/2] two\n"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes are those of POSIX")
+@pytest.mark.parametrize("words", ["letters --letters abc --out drawn", "--help"])
+def test_a_reader_who_leaves_stops_no_work(tmp_path, words):
+    read, write = os.pipe()
+    os.close(read)  # as `head` does when it has seen enough
+    code = "import sys; from glyphnb.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, *words.split()]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, cwd=tmp_path)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "help" in words or len(list((tmp_path / "drawn").glob("*.png"))) == 3
+
+
 def test_keras_loads_without_a_word():
     "Not even of the graphics cards that TensorFlow looks for, at its first operation."
     code = "from glyphnb.cli.commands import quiet_keras; quiet_keras(); import sys; import keras"

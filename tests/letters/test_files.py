@@ -1,10 +1,13 @@
 """Written whole or not at all; replaced only what glyphnb wrote, and nothing outside a folder."""
 
+import errno
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -23,7 +26,7 @@ from glyphnb.letters.files import (
     write_images,
 )
 from glyphnb.letters.folders import change_image_background, list_images, load_data
-from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning
+from glyphnb.letters.glyphs import GlyphnbError, GlyphnbWarning, GlyphSet
 from glyphnb.letters.typefaces import find_fonts, render_glyphs, sha256
 from glyphnb.show.pixels import load_image
 
@@ -252,3 +255,39 @@ def test_a_picture_carries_its_mark(tmp_path):
     with pytest.raises(FileExistsError):
         save_png(Image.new("L", (9, 9), 7), tmp_path / "b.png")
     assert is_ours(tmp_path / "a.png") and not is_ours(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("write", ["replacing", "results_folder", "write_images"])
+def test_a_full_disk_is_named_with_what_was_to_be_written(tmp_path, monkeypatch, write):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError, match="No space left.*there"):
+        if write == "replacing":
+            with replacing(tmp_path / "there.png"):
+                full()
+        elif write == "results_folder":
+            with results_folder(tmp_path / "there", "demo"):
+                full()
+        else:
+            write_images(tmp_path / "there", [("a.png", np.zeros((2, 2), np.uint8))])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_of_a_set_is_called_one(tmp_path, shapes):
+    written = save_glyphs(shapes, tmp_path / "set", stem=None)
+    save_glyphs(shapes, tmp_path / "whole", stem=None)
+    load_data(tmp_path / "whole", 16)  # not a word
+    written[1].unlink()
+    with pytest.warns(GlyphnbWarning, match=f"part of a set: missing are 1 of {len(shapes)}"):
+        part = load_data(tmp_path / "set", 16)
+    assert len(part) == len(shapes) - 1
+
+
+def test_two_spellings_of_a_name_are_one_image(tmp_path, shapes):
+    "A Mac writes é as an e and an accent."
+    one = GlyphSet(shapes.ink[:2], ["é", "o"], ["x", "x"])
+    path, _ = save_glyphs(one, tmp_path / "set", stem=None)
+    path.rename(path.with_name(unicodedata.normalize("NFD", path.name)))
+    assert sorted(load_data(tmp_path / "set", 16).letters) == ["o", "é"]
