@@ -147,6 +147,9 @@ class _Pipe:
 @contextmanager
 def _until_nobody_reads():
     "Let a command end its work, and well, when `head` or a pager has read enough of what it prints."
+    if sys.stdout is None:  # a program without a console
+        yield
+        return
     with redirect_stdout(_Pipe(sys.stdout)):  # type: ignore[type-var]
         try:
             yield

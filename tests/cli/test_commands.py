@@ -82,6 +82,13 @@ def test_a_reader_who_leaves_stops_no_work(tmp_path, words):
     assert "help" in words or len(list((tmp_path / "drawn").glob("*.png"))) == 3
 
 
+def test_a_program_without_a_console_runs_commands(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdout", None)
+    app = App(name="glyphnb")
+    app.command(lambda: (tmp_path / "done").touch(), name="work")
+    assert run_app(app, ["work"]) == 0 and (tmp_path / "done").exists()
+
+
 def test_keras_loads_without_a_word():
     "Not even of the graphics cards that TensorFlow looks for, at its first operation."
     code = "from glyphnb.cli.commands import quiet_keras; quiet_keras(); import sys; import keras"
