@@ -188,11 +188,11 @@ def augment(
     seed: int | Sequence[int] = 0,  # Makes the copies repeat
     distortions: Sequence[Distortion] = ARTICLE,  # What may happen to a copy, in this order
     fresh: bool = False,  # Change every copy: where chance leaves one as it is, choose a distortion
-    shuffle: bool = True,  # Mix the copies; otherwise they follow the originals, round and round
+    shuffle: bool = True,  # Mix the copies; otherwise they follow the order of the originals, again and again
 ) -> GlyphSet:  # Copies with the letters and faces of their originals
     """Distort glyphs in memory: the recipe of `create_augmentor_pipeline` unless another is given.
 
-    Raises `GlyphnbError` when `n` < 1, or `fresh` is asked of quarter turns alone.
+    Raises `GlyphnbError` when `n` < 1, or if `fresh` is given quarter turns alone.
     """
     if n < 1:
         raise GlyphnbError(f"`n` must be at least 1, got {n}")
@@ -244,7 +244,7 @@ def _resample(ink: np.ndarray, moved: np.ndarray, maps: np.ndarray) -> np.ndarra
 
 
 def _in_parts(draw: Callable, some: np.ndarray):
-    "Draw these images on all cores, a hundred at a time: a thread has its price, and so has memory."
+    "Draw these images on all cores, a hundred at a time: starting threads takes time, and images memory."
     with ThreadPoolExecutor() as pool:
         list(pool.map(draw, np.array_split(some, max(len(some) // 100, 1))))
 
