@@ -130,6 +130,8 @@ def drawing_finding(
     shown = ", ".join(f"{share:.0%} of {name}" for name, share in shares.items())
     poor = [name for name, share in shares.items() if share < 0.75]
     verdict = (
-        f"{' and '.join(poor)}: often blurred, faint or too dark" if poor else "letters, not blots"
+        f"{' and '.join(poor)}: often blurred, faint or too dark"
+        if poor
+        else "seldom blurred, faint or too dark"
     )
     return Finding("sharp and whole", shown, verdict)

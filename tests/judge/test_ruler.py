@@ -213,7 +213,7 @@ def test_one_letter_has_no_morph(shipped, letters, fresh):
 @pytest.mark.parametrize(
     "shares, verdict",
     [
-        ((0.9, 0.8, 0.75), "letters, not blots"),
+        ((0.9, 0.8, 0.75), "seldom blurred, faint or too dark"),
         ((0.5, 0.8, 0.9), "samples: often blurred, faint or too dark"),
         ((0.5, 0.8, 0.7), "samples and morphs: often blurred, faint or too dark"),
     ],
