@@ -74,7 +74,7 @@ def measure_models(
     models: dict[str, Autoencoder],  # Name to a trained model
     data: Dataset,  # What they were trained on, and what they are asked
 ) -> dict:  # Losses by model and question, the mean image's, the number of images, and the letters
-    "Measure models on fresh distortions of letters that they know, and on letters never seen, if there are."
+    "Measure models on fresh distortions of letters that they know, and on letters never seen, if there are any."
     losses: dict = {}
     for name, model in models.items():
         model.compile()
@@ -95,7 +95,7 @@ def measure_models(
 
 
 class HeldOut(NamedTuple):
-    "What letters cost that a model has not learned."
+    "The cost of letters that a model has not learned."
 
     metrics: dict  # From `measure_models`
     picture: Picture  # Such letters, and their reconstructions
@@ -108,7 +108,7 @@ def measure_held_out(
     epochs: int | None = None,  # As in `demo_models`
     seed: int = 0,  # Fixes everything
 ) -> HeldOut:
-    "Train a second VAE without some letters, and measure it on these."
+    "Train a second VAE without some letters, and measure it on these letters."
     recipe: dict = {"distortions": GENTLE, "test_distortions": GENTLE}
     data = make_dataset(letters, n_images, held_out=held_out, seed=seed, **recipe)
     channels = letters.images.shape[-1]
