@@ -174,14 +174,14 @@ def _files(folder: Path) -> list[Path]:
 
 # %% ../../nbs/1_letters/12_files.ipynb #exchange
 def _exchange(new: Path, old: Path, out: Path):
-    "Put a folder in the place of another by two renames, and move what is not ours over."
+    "Put a folder in the place of another by two renames."
     if out.exists():
         out.rename(old)
     new.rename(out)
 
 
 def _move_in(new: Path, old: Path, out: Path):
-    "The same where the folder itself cannot be renamed: file by file."
+    "Replace the results file by file, where the folder itself cannot be renamed."
     for name in _recorded_files(out):
         (out / name).unlink(missing_ok=True)
     for path in _files(new):
@@ -316,7 +316,7 @@ def read_provenance(
 
 
 def _read_records(path: Path) -> list[dict] | None:
-    "Records of a file; none where there is no file, `None` where it is not ours."
+    "Read the records of a file: an empty list without a file, `None` for a file that is not ours."
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except PermissionError:

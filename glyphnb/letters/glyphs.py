@@ -49,7 +49,7 @@ class Paper(NamedTuple):
         return self.score > (-0.3 if abs(self.score) <= 1 else 0)
 
     def heed(self, vote: float) -> "Paper":
-        "Follow the vote of a folder, from `vote_on_paper`, unless this image is surer than it."
+        "Follow the vote of a folder, from `vote_on_paper`, unless this image is surer than the vote."
         return self._replace(score=vote) if abs(vote) > abs(self.score) else self
 
 
@@ -209,7 +209,7 @@ def as_on_black(
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #error
 def _one_line(message) -> str:
-    "Spell out control characters and half characters, which a file of a stranger may have in its name."
+    "Spell out control characters and surrogates (half characters), which the name of a file may have."
     odd, text = "[\x00-\x1f\x7f-\x9f\ud800-\udfff]", re.sub(r"[\r\n\t]+ *", " ", str(message))
     return re.sub(odd, lambda found: f"\\x{ord(found[0]) & 255:02x}", text)
 

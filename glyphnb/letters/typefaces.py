@@ -79,7 +79,7 @@ def _spelled(path: Path, letter: str) -> str | None:
 def find_fonts(
     text: str = "",  # Only faces that can draw every character of this text
 ) -> dict[str, Path]:  # Name of the face to its font file
-    "List 21 text faces that ship with Matplotlib, by family and weight; one is here for versions before 3.11."
+    "List 21 text faces that ship with Matplotlib, by family and weight; glyphnb adds one for versions before 3.11."
     homes = {"matplotlib": "mpl-data/fonts/ttf", "glyphnb": "static"}  # Matplotlib is not loaded
     folders = [Path(str(find_spec(name).origin)).parent / at for name, at in homes.items()]  # type: ignore[union-attr]
     fonts: dict[str, Path] = {}
@@ -141,7 +141,7 @@ def at_instance(
     faces,  # As in `render_glyphs`, or `None`
     instance: str | None,  # Of variable fonts: a name such as Bold, or axes such as wght=650
 ):  # The same faces, each at this instance
-    "Ask for one instance of several faces. Raises `GlyphnbError` for an instance of no face."
+    "Ask for one instance of several faces. Raises `GlyphnbError` for an instance without a face."
     if not instance:
         return faces
     if not faces:
@@ -153,7 +153,7 @@ def at_instance(
 
 
 def font_folders() -> list[Path]:
-    "List the folders in which this system keeps typefaces, those that there are."
+    "List the folders in which this system keeps typefaces; only those that exist."
     data = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
     local = os.environ.get("LOCALAPPDATA", "")
     places = {
@@ -193,7 +193,7 @@ def can_draw(
 def first_set(
     faces: str | Path | list,  # Names in `find_fonts()` or font files, or "all" that ship
 ) -> str:  # Name in `GLYPH_SETS`
-    """Name the first set of letters that faces can draw; of other fonts, those of the script they are made for.
+    """Name the first set of letters that all faces can draw; for fonts of your own, their script comes first.
 
     Raises `GlyphnbError` when there is none.
     """
@@ -212,7 +212,7 @@ _RANGES = {"hebrew": 11, "arabic": 13, "devanagari": 15, "georgian": 26, "kataka
 
 
 def _made_for(face: str | Path) -> list[str]:
-    """The set of the one script for which a font says that it is made, beside Latin, Greek and Cyrillic.
+    """Find the set of the one script that a font declares beside Latin, Greek and Cyrillic.
 
     Source: bits of ulUnicodeRange in the table OS/2 of OpenType fonts.
     """
@@ -343,7 +343,7 @@ def _trial_size(letters: list[str], face: Typeface, size: float) -> float:
 
 # %% ../../nbs/1_letters/11_typefaces.ipynb #in-form
 def _in_form(letters: list[str], form: str | None) -> list[str]:
-    "Letters with the joiners that ask for a form; warn, or refuse, where they cannot be heard."
+    "Add the joiners that ask for a form; warn or raise where this Pillow cannot follow them."
     joiners = {None: "{}", "initial": "{}\u200d", "final": "\u200d{}", "medial": "\u200d{}\u200d"}
     if form not in joiners:
         raise GlyphnbError(f"`form` must be 'initial', 'medial', 'final' or None, got {form!r}")
