@@ -223,7 +223,7 @@ def is_coloured(
     paths, votes = list_images(dir_path), []
     for reading in read_images(paths[:: -(-len(paths) // 20)], True, max_pixels):
         if reading.levels is None:
-            continue  # whoever reads the folder names it
+            continue  # `read_folder` names it
         step = 1 + max(reading.levels.shape) // 400
         ink = to_ink(reading.levels[::step, ::step], paper).astype(int)
         darkest, lightest = ink.max(axis=-1), ink.min(axis=-1)

@@ -172,14 +172,14 @@ def mock_sheet(
     hand: float = 0,  # Share of the light that the shadow of a hand takes in a corner, in [0, 1)
     noise: float = 4,  # Standard deviation of the sensor's noise, in grey levels
     blur: float = 1,  # Standard deviation of the blur, in pixels
-    wobble: float = 1,  # How unsteady the hand is; 0 prints
+    wobble: float = 1,  # How unsteady the hand is; 0 gives printed letters
     gaps: int = 0,  # Breaks in the strokes of each letter
     specks: int = 0,  # Grains of dirt on the sheet
     lines: str = "",  # Printed lines: "ruled", "grid", "boxes", "squared" or none
     table: bool = False,  # Lay the sheet on a dark table
     ink: tuple = (40, 50, 140),  # Colour of the pen
     paper: tuple = (235, 225, 195),  # Colour of the paper
-    seed: int = 0,  # Makes the sheet repeat
+    seed: int = 0,  # The same seed gives the same sheet
 ) -> Sheet:
     "Make up the photo of a handwritten sheet, with the letter that each pixel belongs to."
     rng = np.random.default_rng(seed)

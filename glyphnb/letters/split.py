@@ -21,8 +21,8 @@ class Dataset(NamedTuple):
     "One set to learn from, and two that ask different questions."
 
     train: Any  # What the model learns from: a `GlyphSet`, or a `Stream`
-    fresh: GlyphSet  # New distortions of letters that `train` has: does it know its letters?
-    unseen: GlyphSet  # Letters (or faces) that `train` has not: did it learn what strokes are?
+    fresh: GlyphSet  # New distortions of letters that `train` has: does the model know its letters?
+    unseen: GlyphSet  # Letters (or faces) that `train` lacks: does it know strokes?
 
 
 def split_by_source(
@@ -83,7 +83,9 @@ def make_dataset(
     by: str = "letters",  # What is held out: "letters", "faces" or "families"
     seed: int = 0,  # Makes everything repeat
     distortions: Sequence[Distortion] = ARTICLE,  # Of `train`
-    test_distortions: Sequence[Distortion] = ARTICLE,  # Of the other sets, which so stay comparable
+    test_distortions: Sequence[
+        Distortion
+    ] = ARTICLE,  # Of the other sets, so that results stay comparable
     stream: bool = False,  # Distort the training images anew in every epoch: a `Stream`
 ) -> Dataset:  # Three `GlyphSet`s
     """Split by source, then augment: a set to learn from, and two to ask about.
@@ -110,7 +112,7 @@ class Stream:
     """Glyphs that are distorted anew whenever they are asked for, without end and without files.
 
     `train` takes a stream in place of a `GlyphSet`; a loop gives `GlyphSet`s of `batch_size`, for one
-    epoch. A second stream with the same seed gives the same.
+    epoch. A second stream with the same seed gives the same glyphs.
     """
 
     def __init__(
