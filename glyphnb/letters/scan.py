@@ -197,7 +197,7 @@ def _alike(letters: list[_Part]) -> bool:
 
 # %% ../../nbs/1_letters/18_scan.ipynb #guide
 def _halves(letter: _Part, layout: _Layout, most: float = np.inf) -> list[_Part]:
-    "Cut a letter in two, between its parts or through its ink; none where that cuts more than `most`."
+    "Cut a letter in two, between its parts or through its ink; an empty list where that cuts more than `most`."
     parts = [layout.frame.part(k, layout.pieces[k - 1]) for k in letter.labels]
     body = max(parts, key=lambda part: part.area)
     if body.area < 0.7 * letter.area:
@@ -224,7 +224,7 @@ def _gap(a: _Part, b: _Part, gaps: np.ndarray) -> float:
 
 
 def _guide(letters: list, lost: list, gaps: np.ndarray, layout: _Layout, n: int) -> list | None:
-    "Reach n letters: join the nearest, or add small marks and cut the widest; `None` if that is far."
+    "Reach n letters: join the nearest, or add small marks and cut the widest; `None` if n is out of reach."
     usual = np.percentile([letter.extent for letter in letters], 80)
     few, letters, widest_gap = n - len(letters), list(letters), 0.0
     for _ in range(-few):
