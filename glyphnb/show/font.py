@@ -112,7 +112,7 @@ def _fit_spline(points, tolerance: float, closed: bool) -> np.ndarray:
 def draw_curves(
     curves: list[np.ndarray],  # Closed curves of one letter, from `Outlines`
     pen: Any,  # A pen of fontTools
-    scale=(1.0, 1.0),  # Units for one pixel, in x and y; negative turns an axis round
+    scale=(1.0, 1.0),  # Units for one pixel, in x and y; negative reverses an axis
     shift=(0.0, 0.0),  # Units to add
 ):
     "Draw curves with a pen."
@@ -165,10 +165,10 @@ def usual_metrics(
     letters,  # Letters to measure
     paths=None,  # Font files to measure; those that ship with Matplotlib by default
 ) -> Metrics:
-    "Measure how typefaces set letters; one width for all letters (monospace) is left aside."
+    "Measure how typefaces set letters; faces with one width for all letters are left out."
     from fontTools.ttLib import TTFont
 
-    logging.getLogger("fontTools").setLevel(logging.ERROR)  # some dates of creation surprise it
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of odd dates of creation
     files = [BytesIO(Path(path).read_bytes()) for path in paths or find_fonts().values()]
     fonts = [TTFont(file, lazy=True) for file in files]
     rows: dict[str, list] = {letter: [] for letter in letters}
@@ -304,7 +304,7 @@ def save_font(
     name: str | None = None,  # Name of the font in menus; by default the name of the file
     **options,  # Of `build_font`
 ) -> Path:  # `out`
-    "Write a TrueType font. Raises what `build_font` raises, and `FileExistsError` for a file of others."
+    "Write a TrueType font. Raises what `build_font` raises, and `FileExistsError` for a file that glyphnb did not make."
     out = Path(out)
     if out.suffix.lower() != ".ttf":
         raise GlyphnbError(f"{out} must end in .ttf")

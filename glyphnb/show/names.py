@@ -59,7 +59,7 @@ def is_visible(
 
 
 def _folded(name: str) -> str:
-    "A name as a disk compares it that does not tell upper from lower case."
+    "Give a name the form in which a disk that ignores case compares it."
     return unicodedata.normalize("NFC", name).casefold()
 
 # %% ../../nbs/9_show/93_names.ipynb #name-files
