@@ -111,7 +111,7 @@ class Autoencoder(keras.Model):
     def __init__(
         self,
         latent_dim: int = 128,  # Numbers in a code
-        arch: str = "dense",  # "dense" is fast, "conv" better on unseen faces, "article" its own
+        arch: str = "dense",  # "dense": fast; "conv": better on unseen faces; "article": the article's
         shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
         corrupt: keras.Layer | None = None,  # Applied to the input in training
         encoder: keras.Layer | None = None,  # A network of your own: images to codes

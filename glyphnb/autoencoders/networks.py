@@ -102,7 +102,7 @@ def _check(latent_dim, arch, shape):
 
 def build_encoder(
     latent_dim: int = 128,  # Numbers in a code
-    arch: str = "dense",  # "dense" is fast, "conv" better on unseen faces, "article" its own
+    arch: str = "dense",  # "dense": fast; "conv": better on unseen faces; "article": the article's
     shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
     variational: bool = False,  # Two numbers per latent axis: mean and log-variance
     seed: int | None = None,  # Fixes the first weights
@@ -121,7 +121,7 @@ def build_encoder(
 
 def build_decoder(
     latent_dim: int = 128,  # Numbers in a code
-    arch: str = "dense",  # "dense" is fast, "conv" better on unseen faces, "article" its own
+    arch: str = "dense",  # "dense": fast; "conv": better on unseen faces; "article": the article's
     shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels
     variational: bool = False,  # The decoder that belongs to a variational encoder
     seed: int | None = None,  # Fixes the first weights

@@ -39,7 +39,7 @@ def one_cycle(
 class Batches(keras.utils.PyDataset):
     """Batches of images (and labels), cut and scaled when they are asked for: nothing is copied beforehand.
 
-    Raises `GlyphnbError` for images of another shape or range, and for labels that are not as many.
+    Raises `GlyphnbError` for images of another shape or range, and for a wrong number of labels.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ def as_batches(
 
 # %% ../../nbs/2_autoencoders/22_training.ipynb #repeatable
 class _Repeatable(keras.callbacks.Callback):
-    "Make each epoch depend on its number and the seed alone; keep the record for a run that goes on."
+    "Make each epoch depend on its number and the seed alone; keep the record for a run that continues."
 
     def __init__(self, batches, seed: int, record: Path | None, recipe: dict):
         super().__init__()
@@ -139,12 +139,12 @@ def train(
     validation=None,  # The same, for the `val_` curves
     epochs: int = 8,  # Passes over the images, at least 1
     batch_size: int = 64,  # Images per step
-    learning_rate: float = 3e-3,  # Its peak; it rises to it and falls to zero
+    learning_rate: float = 3e-3,  # Its peak: the rate rises to the peak, then falls to zero
     seed: int = 0,  # Fixes the order of the batches and the noise; the model's own seed fixes its first weights
     log_dir: str | Path | None = None,  # Folder for TensorBoard, one per run
     callbacks: Sequence[keras.callbacks.Callback] = (),  # More Keras callbacks
     progress: bool = True,  # Show a bar
-    checkpoint: str | Path | None = None,  # Folder that keeps each epoch; a run goes on from there
+    checkpoint: str | Path | None = None,  # Folder that stores each epoch; runs continue from there
 ) -> dict[str, list[float]]:  # Name to values, one an epoch
     """Train a model to reproduce images, with a one-cycle learning rate.
 
