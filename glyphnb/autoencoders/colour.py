@@ -23,7 +23,7 @@ def ink_colour(
 def tint(
     images: np.ndarray,  # `(n, height, width, 1)` in [0, 1]
     letters: np.ndarray,  # `(n,)` strings; the letter decides the colours
-    seed: int = 0,  # Another seed, another palette and another grain
+    seed: int = 0,  # Fixes the palette and the grain
     style: str = "gradient",  # "gradient", "two-tone", or "paper": a gradient on grainy yellow paper
 ) -> tuple[np.ndarray, np.ndarray]:  # Coloured and grey, each `(n, height, width, 3)` float32
     "Colour letters by two hues. Raises `GlyphnbError` for unequal lengths or another style."
@@ -63,7 +63,7 @@ _AT_ONCE = 4_000_000  # pixels that are coloured together, so that a large image
 def tint_greys(
     greys: dict[str, np.ndarray],  # Name to `(height, width)` uint8 grey levels, of any sizes
     letters: list[str],  # The letter of each
-    seed: int = 0,  # Another seed, another palette and another grain
+    seed: int = 0,  # Fixes the palette and the grain
     style: str = "gradient",  # As in `tint`
     paper: str = "auto",  # As in `read_inks`
 ) -> dict[str, np.ndarray]:  # Name to `(height, width, 3)` uint8 colours on white paper
