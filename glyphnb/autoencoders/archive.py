@@ -86,7 +86,7 @@ class Packing(NamedTuple):
 
 
 class _Row(NamedTuple):
-    "What an archive tells of a glyph, beside its name."
+    "What an archive stores about a glyph, beside its name."
 
     mode: str
     height: int
@@ -128,7 +128,7 @@ def pack_glyphs(
     model=None,  # With `encode`, `decode` and `decoder`; without one, every pixel is kept
     max_error: float = 0.25,  # Largest patch error of a glyph that the model may draw, in [0, 1]
     levels: int = 64,  # Values per axis of a code, from 2 to 256
-    decoder_bytes: int = 0,  # Price of the decoder: 0 where the receiver has it already
+    decoder_bytes: int = 0,  # Size of the decoder, if it has to be sent; 0 where the receiver has it
 ) -> Packing:  # The model draws only if archive and decoder take fewer bytes than all pixels
     """Pack glyphs into one file: pixels, or codes where a model draws well.
 

@@ -62,7 +62,7 @@ _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": 1 << 20}]
 
 def squeeze(
     content: bytes,  # Anything
-) -> bytes:  # Few bytes more than `content`, or fewer
+) -> bytes:  # Usually fewer bytes; at most a few more than `content`
     "Compress bytes with LZMA, without a container."
     return lzma.compress(content, lzma.FORMAT_RAW, filters=_FILTERS)
 
@@ -76,7 +76,7 @@ def unsqueeze(
     try:
         content = expander.decompress(squeezed, limit + 1)
     except lzma.LZMAError as error:
-        raise GlyphnbError("`packed` is damaged, it cannot be expanded") from error
+        raise GlyphnbError("`packed` is damaged: it cannot be expanded") from error
     if len(content) > limit or not expander.eof or expander.unused_data:
         raise GlyphnbError(f"`packed` is damaged, or expands to more than {limit:,} bytes")
     return content
@@ -107,10 +107,10 @@ def unseal(
     if packed[:4] == b"PK\3\4" and MARK.encode() in packed:
         raise GlyphnbError("`packed` is an archive of an earlier glyphnb; pack the images again")
     if packed[:start] != _MAGIC:
-        raise GlyphnbError("`packed` is something else than an archive")
+        raise GlyphnbError("`packed` is not an archive of glyphnb")
     body = packed[start + 4 :]
     if zlib.crc32(body) != int.from_bytes(packed[start : start + 4], "little"):
-        raise GlyphnbError("`packed` is damaged, its checksum is wrong")
+        raise GlyphnbError("`packed` is damaged: its checksum is wrong")
     end = 4 + int.from_bytes(body[:4], "little")
     try:
         header, sizes = json.loads(unsqueeze(body[4:end], _HEADER))

@@ -77,7 +77,7 @@ class ContextModel:
 
     def __init__(
         self,
-        weights,  # Of each context at first
+        weights,  # Initial weight of each context
     ):
         n = len(weights)
         self.counts = np.zeros((n << _BITS, 2), np.int32)  # zeros and ones
@@ -109,7 +109,7 @@ class ContextModel:
 
     def learn(
         self,
-        bits: np.ndarray,  # `(n,)` int64, what came
+        bits: np.ndarray,  # `(n,)` int64: the true bits
     ):
         "Count the bits, and move the weights by a step of a diagonal Newton method."
         errors, variances = (bits << 16) - self.p, self.p * (65536 - self.p) >> 16
