@@ -20,11 +20,11 @@ from .vae import VAE
 # %% ../../nbs/3_vae/34_conditional.ipynb #with-label
 @keras.saving.register_keras_serializable("glyphnb")
 class WithLabel(keras.Layer):
-    "Put a label beside each code, one-hot: the labels that come with the codes, or one and the same for all."
+    "Put a label beside each code, one-hot: the labels that come with the codes, or one label for all."
 
     def __init__(
         self,
-        n_classes: int,  # Classes
+        n_classes: int,  # Number of classes
         label: int | None = None,  # Label of all codes; `None` if labels come with them
         **kwargs,
     ):
@@ -48,7 +48,7 @@ class ConditionalVAE(VAE):
     """A VAE whose decoder also gets the class of the image; it takes pairs of images and labels.
 
     `given(label)` is the VAE of one class, for all tools that take a VAE. Raises `GlyphnbError` for
-    fewer than 2 classes, labels that are not below their number, or a decoder that does not fit.
+    fewer than 2 classes, labels out of range, or a decoder that does not fit.
     Source: Kingma et al., "Semi-Supervised Learning with Deep Generative Models" (2014).
     """
 
@@ -56,7 +56,7 @@ class ConditionalVAE(VAE):
 
     def __init__(
         self,
-        n_classes: int,  # Classes, at least 2; labels are whole numbers below it
+        n_classes: int,  # Number of classes, at least 2; labels are whole numbers below it
         latent_dim: int = 2,  # Numbers in a code
         arch: str = "dense",  # As in `build_encoder`
         shape: tuple[int, int, int] = (64, 64, 1),  # Height, width, channels

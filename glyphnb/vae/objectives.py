@@ -75,7 +75,7 @@ class FreeBits(Objective):
 # %% ../../nbs/3_vae/33_objectives.ipynb #capacity
 @keras.saving.register_keras_serializable("glyphnb")
 class Capacity(Objective):
-    """Draw the divergence, averaged over the batch, to a number of nats instead of 0.
+    """Pull the divergence, averaged over the batch, to a number of nats instead of 0.
 
     Source: Burgess et al., "Understanding disentangling in beta-VAE" (2018).
     """
@@ -84,7 +84,7 @@ class Capacity(Objective):
 
     def __init__(
         self,
-        nats,  # Divergence that is wanted, or a Keras schedule
+        nats,  # Target of the divergence, or a Keras schedule
         weight=1.0,  # Weight of the distance from it, or a Keras schedule
         **kwargs,
     ):

@@ -17,7 +17,7 @@ from ..letters.glyphs import GlyphnbError
 # %% ../../nbs/3_vae/32_pixel_likelihoods.ipynb #gaussian-nll
 def gaussian_nll(
     images,  # `(batch, height, width, channels)` targets
-    mean,  # The same shape, the decoder's answer
+    mean,  # The same shape, the decoder's output
     log_var,  # Natural logarithm of the pixel variance: one number, or anything that broadcasts
 ):  # `(batch,)` nats of density, summed over all pixels; may be negative
     """Negative log-likelihood of images under independent Gaussian pixels.
