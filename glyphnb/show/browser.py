@@ -264,7 +264,7 @@ def _tensors(value):
 # %% ../../nbs/9_show/94_browser.ipynb #export-network
 def export_network(
     network,  # A functional or sequential Keras network with one input
-    arrays: Arrays,  # Takes its weights
+    arrays: Arrays,  # Receives its weights
     n_outputs: int | None = None,  # Only the first of its outputs
 ) -> dict:  # What `network` in `pad.js` reads: `layers` and `outputs`
     "Write a network as data. Raises `GlyphnbError` that names a layer which JavaScript does not know."
@@ -279,8 +279,8 @@ def export_network(
 # %% ../../nbs/9_show/94_browser.ipynb #export-dense
 def export_dense(
     heads: list[list],  # For each output kernel, bias, kernel, bias, …; hidden ones are shared
-    arrays: Arrays,  # Takes them
-    activation: str = "linear",  # Of the outputs
+    arrays: Arrays,  # Receives the weights
+    activation: str = "linear",  # Activation of the outputs
 ) -> dict:  # As `export_network`
     "Write dense layers with GELU between them, as a `NumpyVAE` holds them."
     layers: list[dict] = []

@@ -71,9 +71,9 @@ def pad_data(
 
 def export_networks(
     model,  # An `Autoencoder`, a `VAE` or a `NumpyVAE`
-    arrays: Arrays,  # Takes its weights
+    arrays: Arrays,  # Receives its weights
 ) -> dict:  # `encoder` and `decoder`, as `export_network` writes them
-    "Write both networks of a model as data; an encoder has the outputs that depend on no chance."
+    "Write both networks of a model as data; of an encoder, only the outputs that do not depend on chance."
     if isinstance(model.decoder, list):  # a `NumpyVAE`
         encoder = export_dense([model.encoder, model.encoder[:-2] + model.z_log_var], arrays)
         decoder = export_dense([model.decoder], arrays, "sigmoid")
@@ -116,7 +116,7 @@ def _density(prior, codes, of, d: int) -> tuple:
     if codes is None or len(codes) < 2:
         return np.ones(1), np.zeros((1, d)), np.eye(d)[None]
     codes = codes.astype("float64")
-    whole = 0.1 * codes.var(axis=0).mean() + 1e-6  # of a letter with one code, a round cloud
+    whole = 0.1 * codes.var(axis=0).mean() + 1e-6  # a letter with one code gets a round Gaussian
     groups = [codes[of == label] for label in np.unique(of)]
     spread = [np.cov(group.T).reshape(d, d) if len(group) > 1 else 0 for group in groups]
     share = np.array([len(group) for group in groups]) / len(codes)
