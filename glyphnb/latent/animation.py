@@ -96,7 +96,9 @@ def to_clip(
     paper: str = "white",  # Colour of 0
 ):  # A MoviePy `VideoClip`: `clip.write_gif(path)`, `clip.write_videofile(path)`
     "Make a MoviePy clip of frames. Raises `GlyphnbError` for an invalid colour."
-    from moviepy.version import __version__ as version  # late: longer than a GIF takes to make
+    from moviepy.version import (
+        __version__ as version,
+    )  # late: loading it takes longer than making a GIF
     from moviepy.video.VideoClip import VideoClip
 
     frames = np.asarray(frames)
@@ -106,7 +108,9 @@ def to_clip(
         k = min(round(t * fps), len(frames) - 1)
         return _in_colour(frames[k : k + 1], ink, paper)[0]
 
-    edge = -1e-6 if version.startswith("1.") else 1e-6  # frames are rounded up, and now down
+    edge = (
+        -1e-6 if version.startswith("1.") else 1e-6
+    )  # MoviePy 1 rounds the number of frames up, MoviePy 2 down
     clip = VideoClip(frame_at, duration=(len(frames) + edge) / fps)  # never one more or less
     clip.fps = fps
     return clip
@@ -232,7 +236,7 @@ def _write_pillow(frames, path, fps, ink, paper, levels, repeat):
     options = {"save_all": True, "append_images": images[1:], "duration": durations, "disposal": 0}
     try:
         images[0].save(path, **options, **kind)
-    except struct.error as error:  # the format has two bytes for it
+    except struct.error as error:  # the format stores a duration in two bytes
         raise GlyphnbError(
             f"{path.name}: a picture cannot rest that long; shorten `hold`"
         ) from error

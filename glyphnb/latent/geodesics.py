@@ -91,7 +91,7 @@ def geodesic(
     end: np.ndarray,  # `(latent_dim,)` code at t = 1
     t: np.ndarray,  # `(n,)` positions
     decoder: Callable,  # Codes to images; `partial(geodesic, decoder=decode)` interpolates like `lerp`
-    n_points: int = 256,  # Codes on the path while it is shortened, at least 3; few leap over sharp edges
+    n_points: int = 256,  # Codes on the path while it is shortened, at least 3; a few codes leap over sharp edges
 ) -> np.ndarray:  # `(n, latent_dim)` codes, at constant speed
     """Interpolate along a path that is shortest in the images: the straight one, shortened.
 

@@ -45,7 +45,7 @@ def slerp(
 
 # %% ../../nbs/4_latent/42_morph.ipynb #distances
 def _distances(images: np.ndarray) -> np.ndarray:
-    "Distance of each image from the first, along all before: Euclidean changes, added up, `(n,)`."
+    "Distance of each image from the first, along the sequence: Euclidean changes, added up, `(n,)`."
     images = np.asarray(images).reshape(len(images), -1)
     return np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(images, axis=0), axis=1))])
 
@@ -57,7 +57,7 @@ def _interpolate(codes: np.ndarray, position: np.ndarray) -> np.ndarray:
 
 def ease_in_out(
     time: np.ndarray,  # Share of the time that has passed, in [0, 1]
-) -> np.ndarray:  # Share of the distance that is behind, in [0, 1]
+) -> np.ndarray:  # Share of the distance that is covered, in [0, 1]
     "Map elapsed time to distance along a path, by half a wave of a cosine: slow at both ends."
     return 0.5 - 0.5 * np.cos(np.pi * np.asarray(time))
 
@@ -81,13 +81,13 @@ def piecewise(
 def sample_path(
     waypoints: np.ndarray,  # `(k, latent_dim)` codes to visit, at least 2
     decoder: Callable,  # Codes `(n, latent_dim)` to images in [0, 1]
-    n_steps: int = 90,  # Codes from one waypoint to the next, both included, on average; at least 2
+    n_steps: int = 90,  # Mean number of codes from one waypoint to the next, both included; at least 2
     path: Callable = piecewise,  # `piecewise`, `spline`, or a function like them
     closed: bool = False,  # Go on to the first waypoint, and end one step before it
     constant_speed: bool = True,  # Space the codes so that all steps change the image equally
     ease: Callable | None = None,  # Elapsed time to distance between waypoints: `ease_in_out`
 ) -> tuple[np.ndarray, np.ndarray]:  # `(n, latent_dim)` codes; numbers of the waypoints, `(k,)`
-    "Choose codes along a path through several waypoints. Raises `GlyphnbError` for too few of either."
+    "Choose codes along a path through several waypoints. Raises `GlyphnbError` for fewer than 2 waypoints or steps."
     waypoints = np.asarray(waypoints)
     if waypoints.ndim != 2 or len(waypoints) < 2:
         raise GlyphnbError(f"`waypoints` must be (k, latent_dim), k >= 2, got {waypoints.shape}")

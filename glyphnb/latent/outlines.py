@@ -153,9 +153,9 @@ def restyle(
     faces: Faces,  # Real faces
     copies: int = 8,  # Invented faces for each of them
     seed: int = 0,  # Chooses the changes
-    weight: float = 0.025,  # Most that the outline moves out, as a share of the frame; in, a third
-    slant: float = 0.2,  # Most that a letter leans, sideways for one up
-    width: float = 0.12,  # Most that it widens or narrows, as a logarithm
+    weight: float = 0.025,  # Largest shift of the outline outwards, as a share of the frame; inwards, a third of it
+    slant: float = 0.2,  # Largest slant, pixels sideways for one pixel up
+    width: float = 0.12,  # Largest change of the width, as a logarithm
 ) -> Faces:  # Each face, followed by its copies
     "Invent faces: bolder or lighter, leaning, wider or narrower, each as a whole."
     if copies < 0:
