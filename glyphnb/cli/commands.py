@@ -96,7 +96,7 @@ def run_app(
     app: App,  # Commands
     words: list[str],  # Words of the command line, without the name of the program
 ) -> int:  # Exit status: 0 done, 2 something given was wrong, 130 interrupted
-    "Run a command; what is wrong with its input is said in one line, a bug keeps its traceback."
+    "Run a command; report wrong input in one line, and let a bug keep its traceback."
     debug, options = "--debug" in words, set[str]()
     words = [word for word in words if word != "--debug"]
     for stream in (sys.stdout, sys.stderr):  # a terminal may lack the letters of a message
@@ -123,7 +123,7 @@ def run_app(
 
 
 class _Pipe:
-    "A stream whose reader may leave: the work goes on, and what is printed from then on is lost."
+    "A stream whose reader may stop: the work goes on, and what is printed from then on is lost."
 
     def __init__(self, stream):
         self.stream = stream
@@ -146,7 +146,7 @@ class _Pipe:
 
 @contextmanager
 def _until_nobody_reads():
-    "Let a command end its work, and well, when `head` or a pager has read enough of what it prints."
+    "Let a command finish, with success, when `head` or a pager stops reading its output."
     if sys.stdout is None:  # a program without a console
         yield
         return
@@ -159,7 +159,7 @@ def _until_nobody_reads():
 
 @contextmanager
 def _interrupts():
-    "Repeat Ctrl-C where Python drops it: in destructors and in callbacks of the collector of garbage."
+    "Repeat Ctrl-C where Python drops it: in destructors and in callbacks of the garbage collector."
     ours = threading.current_thread() is threading.main_thread() and os.name == "posix"
     if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield

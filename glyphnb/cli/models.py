@@ -20,7 +20,7 @@ def demo(
     *,
     out: Path = Path("glyphnb-demo"),  # Folder for the results
     images: Path | None = None,  # Folder of images to use in place of a typeface
-    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: by the names)
     font: Faces | None = None,  # TTF or OTF files, bundled faces, or all (DejaVu Sans by default)
     instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # Letters, a range (а-я, U+0410-U+042F), or a set, such as latin
@@ -28,10 +28,10 @@ def demo(
     samples: int = 10_000,  # Images to make of the letters, at least 100
     epochs: int | None = None,  # Passes of the VAE over them (as many as make 3,000 steps)
     hold_out: str | None = None,  # Letters or hands that a second VAE does not learn, or how many
-    colour: bool = False,  # Learn colours (done by itself where letters are in strong colours)
+    colour: bool = False,  # Learn colours (automatic where letters have strong colours)
     grey: bool = False,  # Learn grey levels, whatever the colours
     seed: int = 0,  # The same seed gives the same results
-    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
@@ -120,10 +120,10 @@ def doctor(
     *,
     images: Path | None = None,  # Folder of images to examine it on (its own letters by default)
     train: Path | None = None,  # Folder of images it has learned from: looks for copies and leaks
-    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: by the names)
     out: Path = Path("doctor.html"),  # Page to write
     importance_samples: int = 500,  # Codes per image in the estimate of the likelihood
-    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
     seed: int = 0,  # The same seed gives the same page
 ):

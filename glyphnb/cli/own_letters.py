@@ -137,14 +137,14 @@ def complete(
     name: str | None = None,  # Name of the font (by default that of the face or of the folder)
     learn_from: Places | None = None,  # Fonts, folders of fonts or of hands, beside bundled faces
     anyway: bool = False,  # Write guesses that are not good enough, too, as sketches
-    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
     seed: int = 0,  # The same seed gives the same letters
 ):
     """Draw the letters that a face lacks, from those it has.
 
-    The face may be a hand. All letters become pictures, SVG outlines and a TTF font. Guesses that are no
-    letters of the face are refused.
+    The face may be a hand. All letters become pictures, SVG outlines and a TTF font. Guesses that are not
+    good enough are refused.
     """
     from glyphnb.latent import guesses
     from glyphnb.letters.files import results_folder

@@ -80,7 +80,7 @@ def train(
     *,
     out: Path = Path("vae.keras"),  # Model to write
     images: Path | None = None,  # Folder of images to learn from
-    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: by the names)
     font: Faces | None = None,  # TTF or OTF files, bundled faces, or all (DejaVu Sans by default)
     instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # Letters, a range (а-я, U+0410-U+042F), or a set, such as latin
@@ -89,19 +89,19 @@ def train(
     arch: Literal["conv", "dense"] = "conv",  # Convolutions draw better, dense layers are faster
     size: int = 64,  # Pixels a side
     samples: int = 10_000,  # Distorted images to make of the letters, at least 100
-    epochs: int | None = None,  # Passes over them (as many as make 3,000 steps)
+    epochs: int | None = None,  # Passes over these images (as many as make 3,000 steps)
     batch_size: int = 64,  # Images in a step
     learning_rate: float = 4e-3,  # Its peak; it rises to it and falls to zero
     warm_up: float = 0.4,  # Share of the steps in which beta rises to 1
     turns: bool = False,  # Also turn letters by 90 degrees, one in ten
-    hold_out: str | None = None,  # Letters or hands not to learn, or how many: what do they cost?
-    colour: bool = False,  # Learn colours (done by itself where letters are in strong colours)
+    hold_out: str | None = None,  # Letters or hands to keep out of the training, or how many
+    colour: bool = False,  # Learn colours (automatic where letters have strong colours)
     grey: bool = False,  # Learn grey levels, whatever the colours
     colorize: bool = False,  # Learn to colour grey letters, for glyphnb colorize
-    resume: Path | None = None,  # Folder to keep each epoch in, and to go on from after a stop
-    patience: int | None = None,  # Stop when so many epochs have brought nothing (never)
+    resume: Path | None = None,  # Folder that keeps each epoch, to continue after a stop
+    patience: int | None = None,  # Stop after so many epochs without improvement (never)
     seed: int = 0,  # The same seed gives the same model
-    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
@@ -215,7 +215,7 @@ def grid(
     out: Path = Path("grid.png"),  # PNG file
     samples: int = 10,  # Letters on each side
 ):
-    "Draw a sheet of the letters that a model knows, with those between them."
+    "Draw a sheet of the letters that a model knows, with the images between them."
     opened, place = open_to_draw(model, out)
     from glyphnb.vae.prior import prior_of
 
@@ -227,9 +227,9 @@ def reconstruct(
     model: Path | None = None,  # .keras file (the shipped model by default)
     *,
     images: Path | None = None,  # Folder of images (by default the letters that the model knows)
-    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: by the names)
     out: Path = Path("reconstructions.png"),  # PNG file: images above, reconstructions below
-    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
