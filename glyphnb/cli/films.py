@@ -25,11 +25,11 @@ def morph(
     into: list[str] | None = None,  # Word to turn into, all letters at once; or several, one by one
     out: Path = Path("morph.gif"),  # Film: .gif, .apng, .mp4, .webm; or .png, a strip of stills
     strip: Path | None = None,  # Write a strip of stills, too: a .png
-    path: PathName = "lerp",  # Between codes; or transport, which moves the ink and needs no model
-    loop: Loop = "back",  # Play it backwards, too; continue to the first letter; or end at the last
+    path: PathName = "lerp",  # Path of codes; or transport, which moves the ink and needs no model
+    loop: Loop = "back",  # Play the film backwards, too; continue to the first letter; or end
     ease: Literal["none", "smooth"] = "none",  # Constant speed, or slower at each letter
     seconds: float | None = None,  # Length of the film (8.5, or one for each letter of a long word)
-    steps: int | None = None,  # Images from letter to letter or word to word, not `--seconds`
+    steps: int | None = None,  # Images between letters or words, instead of `--seconds`
     hold: int | None = None,  # Frames of rest at a letter (a fifth of the steps by default)
     fps: float = 25,  # Frames a second
     zoom: int = 4,  # How many times as large as the model draws; outlines stay crisp
@@ -39,11 +39,11 @@ def morph(
     levels: int | None = None,  # Tones of a GIF (16 by default) or of an APNG (256)
     model: Path | None = None,  # .keras file of your own (the shipped model by default)
     images: Path | None = None,  # Its letters: a folder with one image per letter
-    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: by the names)
     font: str | None = None,  # Its letters: a TTF or OTF file, or a bundled face
     instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # Which letters of that font, as in glyphnb demo
-    images_paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    images_paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
 ):
     "Film letters that turn into one another, or a word that turns into another word."

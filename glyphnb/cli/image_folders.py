@@ -124,11 +124,11 @@ def denoise(
     out: Path = Path("clean"),  # Folder for the PNG files
     model: Path | None = None,  # .keras file of a denoiser (a median filter by default)
     side: int = 3,  # Pixels per side of the median filter, odd
-    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
-    "Clean images of letters."
+    "Remove noise from images of letters."
     from glyphnb.autoencoders.redraw import clean_images
     from glyphnb.letters.folders import read_greys
 
@@ -158,7 +158,7 @@ def reduce(
     method: Method = "tsne",  # How to place them; vae is the shipped model, for letters like its own
     colour: bool = False,  # Show colours
     seed: int = 0,  # The same seed gives the same map
-    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
@@ -192,9 +192,9 @@ def tint(
     *,
     out: Path = Path("coloured"),  # Folder for the PNG files
     style: Style = "gradient",  # Two hues that blend, two halves, or a gradient on grainy paper
-    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: by the names)
     seed: int = 0,  # Another seed, another palette
-    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):
@@ -248,8 +248,8 @@ def colorize(
     images: Path,  # An image, or a folder of images
     *,
     out: Path = Path("coloured"),  # Folder for the PNG files
-    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
-    paper: Tone = "auto",  # Tone of the paper of the images (auto: as they tell together)
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: by the names)
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
     skip_unreadable: bool = False,  # Skip files that are not images
 ):

@@ -21,7 +21,7 @@ def explore(
     *,
     out: Path = Path("explore.html"),  # Page to write
     images: Path | None = None,  # Folder of letters that it has learned (those in its file)
-    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: names tell)
+    label: Label = "auto",  # Where the letter stands: file, folder, top or path (auto: by the names)
     font: str | None = None,  # Or the typeface of these letters
     instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # And which letters of it
