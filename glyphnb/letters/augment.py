@@ -29,7 +29,7 @@ def create_augmentor_pipeline(
     dir_path: str | Path,  # Folder of letters, white on black
     output_directory: str = "output",  # Folder for the copies, inside `dir_path`
     size: int = 64,  # Pixels per side of a copy
-    seed: int = 0,  # Makes the copies repeat
+    seed: int = 0,  # The same seed gives the same copies
 ):  # An `Augmentor.Pipeline`; call `sample(n)` on it, or `process()` for one copy of each letter
     """Prepare the recipe of this chapter for a folder of letters.
 
@@ -185,7 +185,7 @@ def augment(
     glyphs: GlyphSet,  # Originals, of any one size
     n: int,  # Copies to make, equally many of each original
     size: int = 64,  # Pixels per side of a copy
-    seed: int | Sequence[int] = 0,  # Makes the copies repeat
+    seed: int | Sequence[int] = 0,  # The same seed gives the same copies
     distortions: Sequence[Distortion] = ARTICLE,  # What may happen to a copy, in this order
     fresh: bool = False,  # Change every copy: where chance leaves one as it is, choose a distortion
     shuffle: bool = True,  # Mix the copies; otherwise they follow the order of the originals, again and again

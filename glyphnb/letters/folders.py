@@ -219,7 +219,7 @@ def is_coloured(
     paper: str = "auto",  # As in `read_folder`
     max_pixels: int = MAX_PIXELS,  # As in `read_folder`
 ) -> bool:
-    "Tell whether one letter in four is in strong colours, from up to 20 images; blue of a pen is not strong."
+    "Tell whether one letter in four is in strong colours, from up to 20 images; the blue of a pen is not strong."
     paths, votes = list_images(dir_path), []
     for reading in read_images(paths[:: -(-len(paths) // 20)], True, max_pixels):
         if reading.levels is None:

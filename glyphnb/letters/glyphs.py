@@ -132,7 +132,7 @@ def _frame(light: np.ndarray) -> int:
 
 
 def _weigh(grey: np.ndarray, level: int, edge: float, doubtful: float) -> float:
-    "Weigh where letters touch the edge or shadows lie: strokes are thin, and cut paper into pieces."
+    "Judge the paper by shapes, where the edge is unclear: strokes are thin, and cut paper into pieces."
     step = max(1, max(grey.shape) // 256)
     tones = grey[::step, ::step]
     light = tones > level

@@ -81,7 +81,7 @@ def make_dataset(
     size: int = 64,  # Pixels per side
     held_out: float | int | Sequence[str] = 0.2,  # Letters of `unseen`: share, number or names
     by: str = "letters",  # What is held out: "letters", "faces" or "families"
-    seed: int = 0,  # Makes everything repeat
+    seed: int = 0,  # The same seed gives the same sets
     distortions: Sequence[Distortion] = ARTICLE,  # Of `train`
     test_distortions: Sequence[
         Distortion
@@ -121,7 +121,7 @@ class Stream:
         n: int,  # Glyphs in an epoch, equally many of each original
         batch_size: int = 64,  # Glyphs that a loop gets at a time
         size: int = 64,  # Pixels per side
-        seed: int = 0,  # Makes the stream repeat
+        seed: int = 0,  # The same seed gives the same stream
         distortions: Sequence[Distortion] = ARTICLE,  # What may happen to a copy, in this order
     ):
         if n < 1 or not len(glyphs):
