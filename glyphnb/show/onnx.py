@@ -16,7 +16,7 @@ from ..letters.files import MARK, replacing
 from .browser import Arrays, export_network
 
 # %% ../../nbs/9_show/98_onnx.ipynb #writer
-_OPSET, _IR = 20, 9  # the first edition with Gelu; read by runtimes since January 2024
+_OPSET, _IR = 20, 9  # the first version with Gelu; read by runtimes since January 2024
 _MERGES = {"add": "Add", "subtract": "Sub", "multiply": "Mul", "maximum": "Max"}
 _ACTIVATIONS = {"relu": "Relu", "leaky_relu": "LeakyRelu", "gelu": "Gelu", "sigmoid": "Sigmoid"}
 _ACTIVATIONS |= {"tanh": "Tanh", "softplus": "Softplus", "softsign": "Softsign", "elu": "Elu"}
@@ -186,11 +186,11 @@ def write_onnx(
 def export_onnx(
     network,  # A functional or sequential Keras network with one input
     out: str | Path,  # `.onnx` file to write
-    takes: str,  # What its input is to be called
-    gives: list[str],  # And its outputs; of a network with more of them, the first are written
+    takes: str,  # Name of its input
+    gives: list[str],  # Names of its outputs; of a network with more outputs, the first are written
     notes: Mapping[str, str] | None = None,  # Texts that go along, by name
 ) -> Path:  # `out`
-    "Write a Keras network as an ONNX file. Raises `GlyphnbError` that names a layer which is not in the list."
+    "Write a Keras network as an ONNX file. Raises `GlyphnbError` for a layer that is not in the list."
     arrays = Arrays()
     data = export_network(network, arrays, len(gives))
     ends = {name: tuple(end.shape[1:]) for name, end in zip(gives, network.outputs, strict=False)}
@@ -201,7 +201,7 @@ def run_onnx(
     path: str | Path,  # `.onnx` file
     values,  # `(n, …)`, what its only input takes
 ) -> list[np.ndarray]:  # Its outputs, `(n, …)` each
-    "Compute with a file, as another program would do it: with onnxruntime, and without Keras."
+    "Compute with a file as another program would: with onnxruntime, and without Keras."
     from onnxruntime import InferenceSession
 
     session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
