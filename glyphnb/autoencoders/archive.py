@@ -78,7 +78,7 @@ _MOST, _SIDE = 1 << 27, 65535  # bytes of pixels in an archive: more would fill 
 
 
 class Packing(NamedTuple):
-    "An archive, and what became of each glyph in it."
+    "An archive, and how each glyph is stored in it."
 
     packed: bytes  # The content of the file
     coded: np.ndarray  # `(n,)` bool: drawn by the model, not stored pixel by pixel

@@ -29,7 +29,7 @@ def bernoulli_nll(
     images,  # `(batch, height, width, channels)` targets in [0, 1]
     logits,  # The same shape, log-odds of ink
 ):  # `(batch,)` nats, summed over all pixels of an image
-    """Negative log-likelihood of images under independent Bernoulli pixels.
+    """Compute the negative log-likelihood of images under independent Bernoulli pixels.
 
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014), appendix C.1.
     """
@@ -50,7 +50,7 @@ def scale_ink(
 def to_single(
     values,  # Numbers of any type
 ):  # The same, of single precision at least
-    "Cast half precision to single: in sums over thousands of pixels it keeps one digit or two."
+    "Cast half precision to single: half precision keeps one or two digits of a sum over a glyph."
     values = ops.convert_to_tensor(values)
     return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
 
@@ -74,7 +74,7 @@ class Bernoulli(Likelihood):
 def pixel_entropy(
     images,  # `(batch, height, width, channels)` in [0, 1]
 ) -> float:  # Nats per image: no model gets a lower `bernoulli_nll` on these images
-    "Mean entropy of grey pixels, the floor of the Bernoulli loss."
+    "Average the entropy of grey pixels over images: the floor of the Bernoulli loss."
     images = np.asarray(images)
     x = images[~((images <= 0) | (images >= 1))].astype("float64")  # the others cost nothing
     entropy = -x * np.log(x) - (1 - x) * np.log1p(-x)
@@ -97,7 +97,7 @@ def _sum_no_gradients(optimizer):
 
 @keras.saving.register_keras_serializable("glyphnb")
 class Autoencoder(keras.Model):
-    """Encoder and decoder, trained to reproduce their input; `fit(images)` is enough.
+    """An encoder and a decoder that are trained to reproduce their input; `fit(images)` is enough.
 
     The loss is `bernoulli_nll` in nats per glyph, unless `compile` is given another one, which then
     sees images in [0, 1]. Raises `GlyphnbError` for networks that do not fit together.

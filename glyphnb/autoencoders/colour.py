@@ -85,7 +85,7 @@ def transfer_colour(
     grey: np.ndarray,  # `(n, height, width, 3)` in [0, 1], three equal channels
     guess: np.ndarray,  # The same shape, a coloured guess
 ) -> np.ndarray:  # The same shape, float32, clipped to [0, 1]
-    "Ink as in `grey`, proportions of colour as in `guess`. Raises `GlyphnbError` for unequal shapes."
+    "Combine the ink of `grey` with the colours of `guess`. Raises `GlyphnbError` for unequal shapes."
     grey, guess = np.asarray(grey, "float32"), np.asarray(guess, "float32")
     if grey.shape != guess.shape:
         raise GlyphnbError(f"`guess` must have the shape {grey.shape} of `grey`, got {guess.shape}")

@@ -71,7 +71,7 @@ def unsqueeze(
     squeezed: bytes,  # From `squeeze`
     limit: int,  # Bytes that may come out
 ) -> bytes:  # What was squeezed
-    "Undo `squeeze`. Raises `GlyphnbError` for damage, and before more than `limit` bytes are taken."
+    "Undo `squeeze`. Raises `GlyphnbError` for damage, and for more than `limit` bytes."
     expander = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
     try:
         content = expander.decompress(squeezed, limit + 1)
@@ -102,7 +102,7 @@ def seal(
 def unseal(
     packed: bytes,  # From `seal`
 ) -> tuple[dict, list[bytes]]:  # The header, and the parts
-    "Open what `seal` has closed. Raises `GlyphnbError` for damage, and for files of another kind."
+    "Open a file of `seal`. Raises `GlyphnbError` for damage, and for files of another kind."
     start = len(_MAGIC)
     if packed[:4] == b"PK\3\4" and MARK.encode() in packed:
         raise GlyphnbError("`packed` is an archive of an earlier glyphnb; pack the images again")

@@ -40,7 +40,7 @@ class Corruption(keras.layers.Layer):
         self,
         images,  # `(n, height, width, channels)` in [0, 1]
     ) -> np.ndarray:  # The same shape, float32
-        "Corrupt an array here and now, for a test or a picture."
+        "Corrupt an array outside training, for a test or a picture."
         return ops.convert_to_numpy(self(as_images(images), training=True))
 
     def get_config(self):

@@ -91,7 +91,7 @@ class ContextModel:
         contexts: np.ndarray,  # `(n_contexts, n)` uint64
         node: np.ndarray,  # `(n,)` uint64: which bit of a pixel; a part of every context
     ) -> np.ndarray:  # `(n,)` int64: probabilities of a one, in 1/65536
-        "Mix what the contexts have seen."
+        "Mix the predictions of all contexts."
         logs, probabilities = _tables()
         hashed = (contexts + self.salt + node * np.uint64(0xD6E8FEB86659FD93)) * np.uint64(
             0x9E3779B97F4A7C15

@@ -34,7 +34,7 @@ def decode_inks(
     codes: np.ndarray,  # `(n, latent_dim)`
     shapes: list[tuple[int, int]],  # Height and width of each drawing
 ) -> list[np.ndarray]:  # `(height, width)` uint8 arrays of these shapes
-    "Decode codes, resample to squares and cut off the padding: `fit_square` undone."
+    "Decode codes, resample to squares and cut off the padding, as the inverse of `fit_square`."
     drawn = []
     for ink, (height, width) in zip(to_uint8(model.decode(codes)), shapes, strict=True):
         side = max(height, width)
@@ -75,7 +75,7 @@ def patch_error(
 
 # %% ../../nbs/2_autoencoders/24_redraw.ipynb #clean-images
 class Cleaned(NamedTuple):
-    "Cleaned images, and those to look at."
+    "Cleaned images, and the names of the doubtful ones."
 
     greys: dict[str, np.ndarray]  # Name to `(height, width)` uint8 grey levels, as light as before
     doubtful: list[str]  # Names whose drawing is far from the filtered image: another letter?

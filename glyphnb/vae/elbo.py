@@ -17,7 +17,7 @@ def kl_divergence(
     z_mean,  # `(batch, latent_dim)` means of q(z|x)
     z_log_var,  # `(batch, latent_dim)` natural logarithms of its variances
 ):  # `(batch,)` nats, at least 0
-    """KL(q || N(0, I)) of a Gaussian q with diagonal covariance, in closed form.
+    """Compute KL(q || N(0, I)) of a Gaussian q with diagonal covariance, in closed form.
 
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014), appendix B.
     """
@@ -28,7 +28,7 @@ def kl_per_axis(
     z_mean,  # `(batch, latent_dim)` means of q(z|x)
     z_log_var,  # `(batch, latent_dim)` natural logarithms of its variances
 ):  # `(batch, latent_dim)` nats, at least 0
-    "KL(q || N(0, 1)) of each latent axis; the sum is `kl_divergence`."
+    "Compute KL(q || N(0, 1)) of each latent axis; the sum is `kl_divergence`."
     z_mean, z_log_var = map(ops.convert_to_tensor, (z_mean, z_log_var))
     return 0.5 * (z_mean**2 + ops.exp(z_log_var) - 1 - z_log_var)
 
@@ -96,7 +96,7 @@ def vae_loss(
     z_log_var=None,  # `(batch, latent_dim)` natural logarithms of its variances
     beta: float = 1.0,  # Weight of the divergence; 1 makes this the negative ELBO
 ):  # `(batch,)` nats per glyph: reconstruction plus `beta` times divergence
-    """Negative ELBO, estimated with the code that `pred` was decoded from.
+    """Estimate the negative ELBO with the code that `pred` was decoded from.
 
     `VAE.compile(loss=vae_loss)` is understood. Raises `GlyphnbError` without the two moments of q.
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014), equation 10.

@@ -17,7 +17,7 @@ from .elbo import Objective
 # %% ../../nbs/3_vae/33_objectives.ipynb #cyclical-warm-up
 @keras.saving.register_keras_serializable("glyphnb")
 class CyclicalWarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """Rise from 0 to 1 in the first half of each period, and stay; then start again.
+    """Let beta rise from 0 to 1 in the first half of each period, and stay at 1 in the second half.
 
     Source: Fu et al., "Cyclical Annealing Schedule" (2019).
     """
@@ -50,7 +50,7 @@ def warm_up(
 # %% ../../nbs/3_vae/33_objectives.ipynb #free-bits
 @keras.saving.register_keras_serializable("glyphnb")
 class FreeBits(Objective):
-    """Let each latent axis carry some nats for nothing, counted over the batch.
+    """Let each latent axis carry some nats free of cost, averaged over the batch.
 
     Raises `GlyphnbError` for a negative number of nats.
     Source: Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow" (2016).
@@ -97,7 +97,7 @@ class Capacity(Objective):
 # %% ../../nbs/3_vae/33_objectives.ipynb #importance-weighted
 @keras.saving.register_keras_serializable("glyphnb")
 class ImportanceWeighted(Objective):
-    """The bound of several codes per image, tighter than the ELBO; also the one that is evaluated.
+    """Use the bound of several codes per image, tighter than the ELBO, in training and evaluation.
 
     Raises `GlyphnbError` for fewer than one code.
     Source: Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders" (2016), equation 8.

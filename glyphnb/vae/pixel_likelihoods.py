@@ -20,7 +20,7 @@ def gaussian_nll(
     mean,  # The same shape, the decoder's output
     log_var,  # Natural logarithm of the pixel variance: one number, or anything that broadcasts
 ):  # `(batch,)` nats of density, summed over all pixels; may be negative
-    """Negative log-likelihood of images under independent Gaussian pixels.
+    """Compute the negative log-likelihood of images under independent Gaussian pixels.
 
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014), appendix C.2.
     """
@@ -34,7 +34,7 @@ def gaussian_nll(
 
 @keras.saving.register_keras_serializable("glyphnb")
 class Gaussian(Likelihood):
-    "A pixel is normal around the decoder's image; one variance for all pixels is learned like a weight."
+    "A pixel has a normal distribution around the decoder's image; one variance for all is learned."
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -49,7 +49,7 @@ def continuous_bernoulli_nll(
     images,  # `(batch, height, width, channels)` targets in [0, 1]
     logits,  # The same shape, log-odds of the parameter; the mean of a pixel is another number
 ):  # `(batch,)` nats of density, summed over all pixels; may be negative
-    """Negative log-likelihood of grey images under independent continuous Bernoulli pixels.
+    """Compute the negative log-likelihood of grey images under continuous Bernoulli pixels.
 
     Source: Loaiza-Ganem & Cunningham, "The continuous Bernoulli" (2019).
     """
