@@ -118,7 +118,7 @@ class Distortion:
         return rng.uniform(*self.amount, n)
 
     def matrices(self, amounts: np.ndarray, size: int) -> np.ndarray | None:
-        "Maps from the pixels of the copies to those of the originals, `(n, 3, 3)`; `None` if there are none."
+        "Give the maps from pixels of the copies to those of the originals, `(n, 3, 3)`, or `None`."
         return None
 
     def change(self, ink: np.ndarray, amounts: np.ndarray, rng) -> np.ndarray:
@@ -169,7 +169,7 @@ class Tilt(Distortion):
 
 
 def _about_centre(a, b, c, d, size: int) -> np.ndarray:
-    "Linear maps [[a, b], [c, d]] about the centre of the image, `(n, 3, 3)`."
+    "Make linear maps [[a, b], [c, d]] about the centre of the image, `(n, 3, 3)`."
     matrices = np.zeros((len(a), 3, 3))
     matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 1, 0], matrices[:, 1, 1] = a, b, c, d
     centre = np.full(2, size / 2)
@@ -244,7 +244,7 @@ def _resample(ink: np.ndarray, moved: np.ndarray, maps: np.ndarray) -> np.ndarra
 
 
 def _in_parts(draw: Callable, some: np.ndarray):
-    "Draw these images on all cores, a hundred at a time: starting threads takes time, and images memory."
+    "Draw these images on all cores, a hundred at a time: threads take time, and images take memory."
     with ThreadPoolExecutor() as pool:
         list(pool.map(draw, np.array_split(some, max(len(some) // 100, 1))))
 

@@ -169,7 +169,7 @@ def _check_own_files(out: Path, files):
 
 
 def _files(folder: Path) -> list[Path]:
-    "All files of a folder and of its sub-folders."
+    "List all files of a folder and of its sub-folders."
     return sorted(p for p in folder.rglob("*") if p.is_file() or p.is_symlink())
 
 # %% ../../nbs/1_letters/12_files.ipynb #exchange
@@ -205,7 +205,7 @@ def _clear_leftover(staging: Path, out: Path):
 
 # %% ../../nbs/1_letters/12_files.ipynb #check-results
 def _recorded_files(folder: Path) -> dict[str, str]:
-    "Files that the last run wrote into a folder, with their SHA-256; names that leave it are refused."
+    "List the files that the last run wrote, with their SHA-256; refuse names that leave the folder."
     path = folder / RECORD
     if not path.is_file():
         return {}

@@ -66,7 +66,7 @@ def get_pixel(
 
 # %% ../../nbs/1_letters/13_folders.ipynb #list-images
 def _recorded_labels(records) -> dict[str, tuple[str, str]]:
-    "Letter and face of each file, by its name, as far as a provenance tells them."
+    "Read the letter and the face of each file, by its name, as far as a provenance tells them."
     labels = {}
     for record in records:
         before = record.get("sources")
@@ -80,7 +80,7 @@ def _recorded_labels(records) -> dict[str, tuple[str, str]]:
 
 
 def _recorded_origins(records) -> dict[str, dict]:
-    "What a provenance tells of each face."
+    "Collect what a provenance tells of each face."
     origins: dict = {}
     for record in records:
         sources = record.get("sources")
@@ -97,7 +97,7 @@ def _read_once(folder: Path, changed: int) -> dict[str, tuple[str, str]]:
 
 
 def _labels_of(folder: Path) -> dict[str, tuple[str, str]]:
-    "The labels for a folder, read once for all of its files, and again when its provenance changes."
+    "Give the labels for a folder, read once for all of its files, and again when its provenance changes."
     record = folder / PROVENANCE
     return _read_once(folder, record.stat().st_mtime_ns) if record.is_file() else {}
 
@@ -391,7 +391,7 @@ def read_greys(
     colour: bool = False,  # Read colours, `(height, width, 3)`
     max_pixels: int = MAX_PIXELS,  # Refuse larger images
 ) -> dict[str, np.ndarray]:  # Name of the PNG that a file becomes, to `(height, width)` uint8 greys
-    "Read images as they are, by the names that `png_names` gives. Warns of blank ones."
+    "Read images as they are, by the names that `png_names` gives. Warns of blank images."
     names, place = png_names(images), Path(images)
     read = _read_all(list(names), place, skip_unreadable and place.is_dir(), colour, max_pixels)
     greys = {names[path]: image for path, image in read}

@@ -51,7 +51,7 @@ def form_boxes(
 
 
 def _marks(paper: str) -> np.ndarray:
-    "Corners of the four marks of a page in millimetres: `(4, 4, 2)`, clockwise from the top left."
+    "Compute the corners of the four marks in millimetres: `(4, 4, 2)`, clockwise from the top left."
     width, height = PAPERS[paper]
     ends = [(_MARGIN, _MARGIN), (width - _MARGIN - _CODE, _MARGIN)]
     ends += [(x, height - _MARGIN - _CODE) for x, _ in ends[::-1]]

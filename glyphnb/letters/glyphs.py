@@ -45,7 +45,7 @@ class Paper(NamedTuple):
 
     @property
     def light(self) -> bool:
-        "Whether to take the paper for light; in doubt it is, as most paper."
+        "Whether the paper counts as light; in doubt it does, since most paper is light."
         return self.score > (-0.3 if abs(self.score) <= 1 else 0)
 
     def heed(self, vote: float) -> "Paper":
@@ -88,7 +88,7 @@ def vote_on_paper(
 
 
 def _lightness(image: np.ndarray) -> np.ndarray:
-    "Grey levels of colours; where all are equally light, the channel that differs most."
+    "Convert colours to grey; where all are equally light, take the channel that differs most."
     if image.ndim == 2:
         return image
     grey = np.rint(image @ (0.299, 0.587, 0.114)).astype(np.uint8)
@@ -98,7 +98,7 @@ def _lightness(image: np.ndarray) -> np.ndarray:
 
 
 def _two_tones(grey: np.ndarray) -> tuple[int, float]:
-    "The level between two tones (Otsu), and the share of pixels that are near it."
+    "Find the level between two tones (Otsu), and the share of pixels that are near it."
     n = np.bincount(grey.ravel(), minlength=256).astype(float)
     below, sums = n.cumsum(), (n * np.arange(256)).cumsum()
     above = below[-1] - below
@@ -111,13 +111,13 @@ def _two_tones(grey: np.ndarray) -> tuple[int, float]:
 
 
 def _ring(image: np.ndarray, k: int = 0) -> np.ndarray:
-    "Pixels at the distance k from the edge."
+    "Take the pixels at the distance k from the edge."
     inner = image[k : len(image) - k, k : image.shape[1] - k]
     return np.concatenate([inner[0], inner[-1], inner[1:-1, 0], inner[1:-1, -1]])
 
 
 def _frame(light: np.ndarray) -> int:
-    "Width of a frame: rings of one tone around rings of the other, which most of the inside has, too."
+    "Measure the width of a frame: rings of one tone around the other tone, which most of the inside has."
     outer = None
     for k in range(min(light.shape) // 4):
         share = _ring(light, k).mean()
@@ -339,7 +339,7 @@ def split_graphemes(
 
 
 def _range(part: str) -> list[str]:
-    "Letters of a range such as `а-я` or `U+0410-U+042F`, or of one `U+0416`; else nothing."
+    "List the letters of a range such as `а-я` or `U+0410-U+042F`, or of one `U+0416`; else none."
     end = r"(?:U\+([0-9A-Fa-f]{4,6})|(\S))"
     found = re.fullmatch(f"{end}-{end}", part) or re.fullmatch(r"(U\+([0-9A-Fa-f]{4,6}))", part)
     if not found:
@@ -359,7 +359,7 @@ def split_letters(
     letters: str,  # A name in `GLYPH_SETS`, or texts and ranges with commas or spaces between
     repeat: bool = False,  # Keep a letter as often as it comes, instead of once
 ) -> list[str]:  # Letters with their marks and joiners, in composed form (NFC)
-    """Split a choice of letters into letters; a comma separates, and as a letter it is `U+002C`.
+    """Split a text that chooses letters into letters; a comma separates them, or is written `U+002C`.
 
     Raises `GlyphnbError` when there is no letter, or a range runs backwards.
     """

@@ -262,7 +262,7 @@ class Edits(NamedTuple):
 
     @property
     def change(self) -> int:
-        "How many letters more there are after the corrections."
+        "Count how many more letters there are after the corrections."
         return len(self.split) - len(self.drop) - sum(len(group) - 1 for group in self.join)
 
 

@@ -53,7 +53,7 @@ def split_by_source(
 
 
 def _choose(groups: list[str], held_out, by: str, seed: int) -> list[str]:
-    "Groups to hold out: those that are named, or as many as a number or a share says."
+    "Choose the groups to hold out: those that are named, or as many as a number or a share says."
     if not isinstance(held_out, (int, float, np.number)):
         strange = [name for name in held_out if name not in groups]
         if strange:
@@ -88,7 +88,7 @@ def make_dataset(
     ] = ARTICLE,  # Of the other sets, so that results stay comparable
     stream: bool = False,  # Distort the training images anew in every epoch: a `Stream`
 ) -> Dataset:  # Three `GlyphSet`s
-    """Split by source, then augment: a set to learn from, and two to ask about.
+    """Split by source, then augment: a set to learn from, and two sets for two questions.
 
     Raises `GlyphnbError` when `n` is below 10 or the glyphs cannot be split.
     """
@@ -139,7 +139,7 @@ class Stream:
         index: np.ndarray,  # Numbers in [0, n); each stands for one original
         time: Sequence[int],  # When: other whole numbers give other distortions
     ) -> GlyphSet:  # As many glyphs, in their order
-        "Distort the originals of these numbers; the same at the same time."
+        "Distort the originals of these numbers; the same time gives the same glyphs."
         chosen = self.glyphs[np.asarray(index) % len(self.glyphs)]
         seed, size = [self.seed, *time], self.shape[1]
         return augment(chosen, len(chosen), size, seed, self.distortions, shuffle=False)

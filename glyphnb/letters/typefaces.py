@@ -64,7 +64,7 @@ _STYLES = {  # family: file stem, then style and file ending
 
 # %% ../../nbs/1_letters/11_typefaces.ipynb #characters
 def _lacking(path: Path, text: str) -> list[str]:
-    "Letters of a text that the font file lacks; spaces and joiners draw nothing."
+    "List the letters of a text that the font file lacks; spaces and joiners draw nothing."
     return [letter for letter in split_graphemes(text) if _spelled(path, letter) is None]
 
 
@@ -94,12 +94,12 @@ def find_fonts(
 def font_family(
     face: str,  # Name of a face
 ) -> str:  # Name of its family; the name itself for a face that does not ship with Matplotlib
-    "Name the family of a face: DejaVu Sans Bold is of DejaVu Sans."
+    "Name the family of a face: DejaVu Sans Bold belongs to DejaVu Sans."
     return max((f for f in _STYLES if face.startswith(f)), key=len, default=face)
 
 # %% ../../nbs/1_letters/11_typefaces.ipynb #font-file
 def _font_file(face: str | Path) -> tuple[str, Path]:
-    "Name and file of a face given by its name or by a font file, without its instance."
+    "Find the name and the file of a face given by its name or by a font file, without its instance."
     fonts = find_fonts()
     if str(face) in fonts:
         return str(face), fonts[str(face)]
@@ -281,7 +281,7 @@ def _drawing(letter: str, face: Typeface) -> Iterator[None]:
 
 
 def _ink_box(letter: str, face: Typeface, font: ImageFont.FreeTypeFont, anchor: str = "mm"):
-    "Draw one letter, cropped to its ink; and how far the ink begins above its anchor."
+    "Draw one letter, cropped to its ink; also tell how far the ink begins above its anchor."
     half = int(3 * font.size) % 2 / 2  # where the anchor is in its pixel
     with _drawing(letter, face):
         left, top, right, bottom = map(round, font.getbbox(letter, anchor=anchor))

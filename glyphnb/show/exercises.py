@@ -51,7 +51,7 @@ def _same(found, right, rtol: float) -> bool:
 
 
 def _numbers(value) -> np.ndarray | None:
-    "An answer as an array of floats, or `None` if it does not consist of numbers."
+    "Convert an answer to an array of floats, or to `None` if it does not consist of numbers."
     try:
         return np.asarray(value, "float64")
     except (TypeError, ValueError):
@@ -153,7 +153,7 @@ class Exercise:
         return Verdict(False, f"Not yet: {text}.")
 
     def _known(self, answer) -> str:
-        "Name of the mistake that leads to the same values as an answer, or an empty text."
+        "Find the name of the mistake that leads to the same values as an answer, or an empty text."
         for name, wrong in self.mistakes.items():
             if answer is wrong:
                 return name

@@ -52,13 +52,13 @@ def trace_outlines(
 
 
 def _area(points) -> float:
-    "Area inside a polygon; its sign tells the direction."
+    "Compute the area inside a polygon; its sign tells the direction."
     x, y = points.T
     return float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum() / 2)
 
 
 def _even(points) -> np.ndarray:
-    "Points on the same closed polygon, one pixel apart."
+    "Place points on the same closed polygon, one pixel apart."
     closed = np.concatenate([points, points[:1]])
     along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
     at = np.linspace(0, along[-1], max(8, round(along[-1])), endpoint=False)
@@ -66,7 +66,7 @@ def _even(points) -> np.ndarray:
 
 
 def _find_corners(points, corner: float, reach: int = 3) -> np.ndarray:
-    "Where a closed polygon turns most among its neighbours, and by more than `corner` degrees."
+    "Find where a closed polygon turns more than nearby, and by more than `corner` degrees."
     steps = (points - np.roll(points, reach, axis=0)) @ [1, 1j]
     turns = np.degrees(abs(np.angle(np.roll(steps, -reach) * steps.conj())))
     near = np.max([np.roll(turns, k) for k in range(-reach, reach + 1)], axis=0)
@@ -74,7 +74,7 @@ def _find_corners(points, corner: float, reach: int = 3) -> np.ndarray:
 
 # %% ../../nbs/9_show/92_font.ipynb #fit-curve
 def _fit_curve(points, tolerance: float, corner: float) -> np.ndarray:
-    "Bézier pieces `(n, 4, 2)` along a closed polygon."
+    "Fit Bézier pieces `(n, 4, 2)` along a closed polygon."
     at = _find_corners(points, corner)
     first = at[0] if len(at) else 0
     points = np.roll(points, -first, axis=0)
@@ -87,7 +87,7 @@ def _fit_curve(points, tolerance: float, corner: float) -> np.ndarray:
 
 
 def _fit_spline(points, tolerance: float, closed: bool) -> np.ndarray:
-    "A smoothing spline, as Bézier pieces; one that is not closed keeps its ends."
+    "Fit a smoothing spline, as Bézier pieces; a curve that is not closed keeps its ends."
     from scipy.interpolate import PPoly, splprep
 
     if len(points) < 5:
@@ -192,7 +192,7 @@ def usual_metrics(
 
 
 def _usual(rows) -> tuple:
-    "Median height and share below; the 75 % quantile of white space, into which serifs reach."
+    "Compute the median height and share below, and the 75 % quantile of white space (serifs reach into it)."
     heights, below, left, right = np.array(rows).T
     return np.median(heights), np.median(below), np.quantile(left, 0.75), np.quantile(right, 0.75)
 
@@ -246,7 +246,7 @@ def build_font(
 
 
 def _box(curves):
-    "Ink box of a letter: of its curves, not of their control points."
+    "Find the ink box of a letter: that of its curves, not of their control points."
     pen = BoundsPen(None)
     draw_curves(curves, pen)
     return pen.bounds

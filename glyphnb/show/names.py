@@ -34,7 +34,7 @@ def unique_names(
     names: Iterable[str],  # Names of files
     key: Callable = str,  # Names with equal keys count as the same
 ) -> list[str]:  # As many; the second `a.png` becomes `a_2.png`
-    "Number what comes twice; a name that is there once stays."
+    "Number the names that come twice; a name that comes once stays."
     names = list(names)
     taken, seen = {key(name) for name in names}, set()
     numbers: dict = {}
@@ -118,7 +118,7 @@ def letter_of(
 
 
 def _split_stem(stem: str) -> tuple[str, str]:
-    "The letter in front of a name and what follows it, as in `A_anna`, `A-2` or `A (3)`."
+    "Split a name into the letter in front and what follows it, as in `A_anna`, `A-2` or `A (3)`."
     found = re.fullmatch(r"(.+?)[_\- ]+(.*)", stem)
     letter = letter_of(found[1]) if found else ""
     if letter and found and not letter_of(stem):
@@ -127,7 +127,7 @@ def _split_stem(stem: str) -> tuple[str, str]:
 
 
 def _read_stems(stems: Sequence[str]) -> list[tuple[str, str]]:
-    "Letter of each name of a file, and what else it says; the whole name where it is not a letter."
+    "Read the letter of each name of a file, and what else it says; the whole name without a letter."
     split = [_split_stem(stem) for stem in stems]
     if len({letter for letter, _ in split}) > 1 and all(letter for letter, _ in split):
         return split

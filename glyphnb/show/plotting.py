@@ -57,7 +57,7 @@ def _with_palette(image: Image.Image, tolerance: float) -> Image.Image:
 
 # %% ../../nbs/9_show/90_plotting.ipynb #picture
 def _smallest_text(figure) -> float:
-    "Points of the smallest text of a figure that has been drawn; 0 without a text."
+    "Find the size of the smallest text of a drawn figure, in points; 0 without a text."
     from matplotlib.text import Text
 
     texts = (
@@ -108,7 +108,7 @@ class Picture:
 
 # %% ../../nbs/9_show/90_plotting.ipynb #plot-history
 def _figure(width: float, height: float):
-    "A Matplotlib figure of so many inches, without global state."
+    "Make a Matplotlib figure of this size in inches, without global state."
     from matplotlib.figure import Figure  # late: it takes longer to load than a film to make
 
     return Figure(figsize=(width, height), layout="constrained")
