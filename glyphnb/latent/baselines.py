@@ -171,7 +171,7 @@ def dense_path(
 ) -> np.ndarray:  # `(n, latent_dim)` codes
     """Interpolate through sampled codes: the chain in which the sum of powers of the steps is least.
 
-    Long steps are dear, so the chain stays where samples are dense. It visits only samples that are
+    Long steps cost much, so the chain stays where samples are dense. It visits only samples that are
     about as sharp as both ends are, with about as much ink.
     Source: Hwang, Damelin & Hero, "Shortest Path through Random Points" (2016).
     """
@@ -185,7 +185,7 @@ def dense_path(
     good = (ink > 0.8 * own_ink.min()) & (ink < 1.2 * own_ink.max())
     good &= sharp > 0.85 * own_sharp.min()
     stops = np.concatenate([ends, np.asarray(codes)[good]]).astype("float64")
-    costs = csr_array(cdist(stops, stops) ** power + 1e-12)  # a 0 would be no step at all
+    costs = csr_array(cdist(stops, stops) ** power + 1e-12)  # SciPy takes a 0 for a missing step
     before = shortest_path(costs, indices=0, return_predecessors=True)[1]
     chain = [1]
     while chain[-1] != 0:

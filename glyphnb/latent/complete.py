@@ -110,7 +110,7 @@ def iou(
 
 # %% ../../nbs/4_latent/46_complete.ipynb #styles
 class OutlineStyles(StyleSpace):
-    "Styles of outlines: a guess is drawn where its expected distances say."
+    "Styles of outlines: a guess is drawn from its expected distances."
 
     measure = staticmethod(signed_distance)
 

@@ -214,7 +214,7 @@ def complete_letters(
     return Completed(whole, known, *numbers, method, styles, zoom)
 
 # %% ../../nbs/4_latent/49_guesses.ipynb #complete-face
-GOOD, BROKEN, POOR = 0.6, 0.45, 0.3  # overlap: good guesses; strokes break below; no letters below
+GOOD, BROKEN, POOR = 0.6, 0.45, 0.3  # overlap: good; outlines break below; no letters below
 
 
 def complete_face(
@@ -339,7 +339,8 @@ def gather_given(
 ) -> Given:
     """Gather the letters that are there.
 
-    Raises `GlyphnbError` when nothing is there, or a font has everything: of a hand, that makes a font.
+    Raises `GlyphnbError` when no letter is there, or a font has every letter. (A hand with every letter is
+    allowed: a font can be made of it.)
     """
     if (font is None) == (images is None):
         raise GlyphnbError("`font` or `images` is needed, one of the two: got both or neither")
@@ -373,7 +374,7 @@ def compare_with_own(
 def completion_sheet(
     completed: Completed,  # From `complete_face`
     truth: np.ndarray | None = None,  # `(letters, height, width)` distances of the own letters
-    word: str = "guessed",  # What letters are called that were not given
+    word: str = "guessed",  # The word under which guessed letters are shown
 ) -> Picture:
     "Show a face letter by letter; each one says whether it was given or guessed."
     from matplotlib.figure import Figure  # late: it takes longer to load than a sheet to draw

@@ -181,7 +181,7 @@ def steps_for(
     loop: str = "back",  # As in `film_word`
     hold: int | None = None,  # As in `film_word`
 ) -> int:  # At least 2
-    """Choose how many images lead from letter to letter, so that a film is as long as it should be.
+    """Choose how many images lead from letter to letter, so that a film has the length that is asked for.
 
     Raises `GlyphnbError` for a length that is not above 0.
     """

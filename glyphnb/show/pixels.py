@@ -146,7 +146,7 @@ def full_scale(
     largest: Iterable[float],  # Largest values of the images of one folder, all of one kind
     floats: bool,  # Whether they are floats
 ) -> float:  # The value of white
-    """Tell the value of white from the largest value of a folder: 1 for floats, or what fits in some bits.
+    """Find the value of white from the largest value of a folder: 1 for floats, or what fits in some bits.
 
     Raises `GlyphnbError` for floats of another scale.
     """

@@ -30,7 +30,7 @@ TOLERANCE = 1e-5  # between numbers of a model and of its ONNX files; above 1, r
 
 
 def _write_onnx(model, place: Path) -> float:
-    "Write both networks, compare what they give with the model: the largest difference."
+    "Write both networks, and find the largest difference between their numbers and the model's."
     arrays = Arrays()
     networks = export_networks(model, arrays)
     codes = {"z_mean": (model.latent_dim,), "z_log_var": (model.latent_dim,)}

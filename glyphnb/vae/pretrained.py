@@ -91,7 +91,7 @@ class NumpyVAE:
 
 
 def _erf(x: np.ndarray) -> np.ndarray:
-    """The error function to seven digits; SciPy's takes longer to import than a film to make.
+    """The error function to seven digits; importing SciPy's takes longer than making a film.
 
     Source: Abramowitz & Stegun, "Handbook of Mathematical Functions" (1964), 7.1.26.
     """
