@@ -104,3 +104,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 def settings() -> dict[str, str]:
     "Tell the settings that TensorFlow loads with, and who chose them."
     return {name: f"{os.environ.get(name)} ({who})" for name, who in _CHOSEN_BY.items()}
+
+
+def start() -> int:
+    "Load the command line and run it: what the program `glyphnb` calls, with its exit status."
+    try:
+        from .cli.main import main
+
+        return main()
+    except KeyboardInterrupt:  # while it loads; a command reports its own
+        print("glyphnb: interrupted; no file was left half-written", file=sys.stderr)
+        return 130

@@ -1,6 +1,7 @@
 """cli.main: help that is fast and whole, one line for what is wrong, and a traceback for a bug."""
 
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -130,3 +131,23 @@ def test_a_warning_of_ours_is_one_line_and_others_look_as_always(here, glyphnb, 
 def test_a_terminal_without_the_letters_shows_what_it_can(run, tmp_path):
     done = run("morph", "Qz", cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 2 and "Traceback" not in done.stderr and "got Q" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+@pytest.mark.parametrize("n", [1, 60, 120, 180])
+def test_an_interrupt_while_the_commands_load_is_one_line(n, run, tmp_path):
+    "Ctrl-C as the n-th module is looked for, from the first module of the command line on."
+    tmp_path.joinpath("sitecustomize.py").write_text(f"""
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which background jobs ignore
+class Finder:
+    seen = 0
+    def find_spec(self, name, path=None, target=None):
+        self.seen += name == "glyphnb.cli" or self.seen > 0
+        if self.seen == {n}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+""")
+    done = run("--help", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "glyphnb: interrupted; no file was left half-written\n"
