@@ -116,10 +116,18 @@ def test_labels_of_a_record_survive(scans, glyphnb, here):
     assert "Not kept" not in glyphnb("compress", "scans", "--out", "y.gly").out
 
 
-@pytest.mark.parametrize("command", READ)
-def test_the_limit_is_the_same_in_every_command(command):
+def test_the_options_for_a_folder_are_the_same_in_every_command():
     from glyphnb.cli.main import make_app
     from glyphnb.show.pixels import MAX_PIXELS
 
-    parameters = inspect.signature(make_app()[command].default_command).parameters
-    assert parameters["max_pixels"].default == MAX_PIXELS
+    app, found = make_app(), set()
+    for command in app:
+        if not command.startswith("-"):
+            options = inspect.signature(app[command].default_command).parameters
+            if "images" in options:
+                found.add(command)
+                assert options["max_pixels"].default == MAX_PIXELS, command
+                assert options["skip_unreadable"].default is False, command
+                paper = "images_paper" if command == "morph" else "paper"  # which is a colour there
+                assert (paper in options) == (command != "compress"), command
+    assert found > READ.keys() and len(found) == 12

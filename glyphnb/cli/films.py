@@ -45,6 +45,7 @@ def morph(
     letters: str | None = None,  # Which letters of that font, as in glyphnb demo
     images_paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
+    skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Film letters that turn into one another, or a word that turns into another word."
     from glyphnb.latent.animation import check_film, save_animation, save_strip
@@ -56,6 +57,7 @@ def morph(
     for file in (out, strip):
         check_replaceable(file, ".png" if file is strip else "")
     read: dict = {"paper": images_paper, "max_pixels": max_pixels}
+    read["skip_unreadable"] = skip_unreadable
     font = at_instance(font, instance)
     opened, known = model_and_letters(model, images, font, letters, label, **read)
     if steps is None:
@@ -82,7 +84,7 @@ def model_and_letters(
     font: str | None,  # Or their typeface
     letters: str | None,  # And which letters of it
     label: str = "auto",  # As in `label_files`
-    **read,  # Of `load_data`: `paper`, `max_pixels`
+    **read,  # Of `load_data`: `paper`, `max_pixels`, `skip_unreadable`
 ):  # The model, and a `GlyphSet` of the letters that it has learned
     "Open a model, and find the letters that it has learned: those that are named, or those in its file."
     from glyphnb.letters.folders import load_data

@@ -125,6 +125,7 @@ def doctor(
     importance_samples: int = 500,  # Codes per image in the estimate of the likelihood
     paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
+    skip_unreadable: bool = False,  # Skip files that are not images
     seed: int = 0,  # The same seed gives the same page
 ):
     "Examine a model, and write what was found on one page."
@@ -141,15 +142,16 @@ def doctor(
 
     examined = load_pretrained() if model is None else open_model(model)
     size = examined.shape[0]
-    read: dict = {"label": label, "colour": examined.shape[2] == 3}
-    read |= {"paper": paper, "max_pixels": max_pixels}
-    known, fresh = images_of(examined, seed)
-    source = "new distortions of its letters"
-    if images is not None:
-        fresh, source = load_data(images, size, **read), str(images)
-    elif fresh is None:
+    read: dict = {"label": label, "colour": examined.shape[2] == 3, "paper": paper}
+    read |= {"max_pixels": max_pixels, "skip_unreadable": skip_unreadable}
+    source = str(images) if images else "new distortions of its letters"
+    known = load_data(train, size, **read) if train else None
+    fresh = load_data(images, size, **read) if images else None
+    if known is None or fresh is None:
+        learned, new = images_of(examined, seed)
+        known, fresh = known or learned, fresh or new
+    if fresh is None:
         raise GlyphnbError(f"{model} carries no letters: name a folder of them, `images`")
-    known = load_data(train, size, **read) if train else known
     data = fresh[:500]
     findings = diagnose(examined, data, known and known[:4000], importance_samples, seed)
     if len(findings) > 1 and examined.letters is not None and examined.variational:

@@ -139,6 +139,7 @@ def complete(
     anyway: bool = False,  # Write guesses that are not good enough, too, as sketches
     paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
     max_pixels: int = 120_000_000,  # Refuse images with more pixels
+    skip_unreadable: bool = False,  # Skip files that are not images
     seed: int = 0,  # The same seed gives the same letters
 ):
     """Draw the letters that a face lacks, from those it has.
@@ -152,7 +153,7 @@ def complete(
     from glyphnb.letters.typefaces import at_instance, bundled_face, find_face
     from glyphnb.show.font import check_font_name
 
-    read: dict = {"paper": paper, "max_pixels": max_pixels}
+    read: dict = {"paper": paper, "max_pixels": max_pixels, "skip_unreadable": skip_unreadable}
     font = at_instance(font, instance)
     given, bundled = guesses.gather_given(font, images, letters, set, **read), bundled_face(font)
     own = find_face(font).path if font else images

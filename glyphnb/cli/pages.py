@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from .commands import documented, quiet_keras
-from .own_letters import Label
+from .own_letters import Label, Tone
 from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/6_cli/66_pages.ipynb #explore
@@ -26,6 +26,9 @@ def explore(
     instance: str | None = None,  # Of variable fonts: an instance (Bold) or axes (wght=650,slnt=-5)
     letters: str | None = None,  # And which letters of it
     half: bool = False,  # Round the weights to half precision: half the size
+    paper: Tone = "auto",  # Tone of the paper of the images (auto: decided from the images)
+    max_pixels: int = 120_000_000,  # Refuse images with more pixels
+    skip_unreadable: bool = False,  # Skip files that are not images
 ):
     "Write a page on which a point moves through the codes of a model, and a letter follows."
     from glyphnb.cli.films import model_and_letters
@@ -37,7 +40,8 @@ def explore(
     check_replaceable(out)
     font = at_instance(font, instance)
     if model is None or images or font or letters:
-        opened, known = model_and_letters(model, images, font, letters, label)
+        read: dict = {"paper": paper, "max_pixels": max_pixels, "skip_unreadable": skip_unreadable}
+        opened, known = model_and_letters(model, images, font, letters, label, **read)
     else:
         quiet_keras()
         opened = open_model(model)

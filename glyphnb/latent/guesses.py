@@ -272,7 +272,7 @@ def judge_guesses(
 def read_letters(
     dir_path: str | Path,  # Folder of images named after the letter they show: `A.png`, `01_A.png`
     only=(),  # Which of these letters to read; all by default
-    **options,  # Of `read_folder`: `paper`, `max_pixels`
+    **options,  # Of `read_folder`: `paper`, `max_pixels`, `skip_unreadable`
 ) -> tuple[GlyphSet, bool]:  # The letters, and whether all images are of one size
     """Read a few letters of a face from images of any size.
 
@@ -335,7 +335,7 @@ def gather_given(
     images: str | Path | None = None,  # Or a folder of images named after their letters: A.png
     letters: str | None = None,  # The letters to start from; all that there are by default
     letter_set: str | None = None,  # Name of the set to complete; by default one that has `letters`
-    **options,  # Of `read_folder`: `paper`, `max_pixels`
+    **options,  # Of `read_folder`: `paper`, `max_pixels`, `skip_unreadable`
 ) -> Given:
     """Gather the letters that are there.
 

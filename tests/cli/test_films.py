@@ -154,7 +154,11 @@ class TestOwnModels:
     def test_letters_in_a_folder_by_their_file_names(self, here, model, glyphnb, refused):
         save_glyphs(render_glyphs("xyz", size=90), here / "scans", stem="hand")
         words = ["--model", model, "--images", "scans", "--steps", 5]
-        assert "x z" in glyphnb("morph", "xz", *words).out  # as the folder's own record has it
+        (here / "scans" / "bad.png").write_bytes(b"oops")
+        refused(["morph", "xz", *words], "bad.png")
+        done = glyphnb("morph", "xz", *words, "--skip-unreadable")
+        assert "x z" in done.out and "bad.png" in done.err  # as the folder's own record has it
+        (here / "scans" / "bad.png").unlink()
         (here / "scans" / "provenance.json").unlink()
         done = glyphnb("morph", "hand_0", "hand_2", *words, "--path", "geodesic")
         assert "hand_0 hand_2" in done.out

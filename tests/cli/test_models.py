@@ -198,7 +198,7 @@ def test_an_interrupt_leaves_nothing(here):
     assert not list(here.iterdir())
 
 
-def test_the_doctor_writes_one_page(here, glyphnb):
+def test_the_doctor_writes_one_page(here, glyphnb, refused):
     done = glyphnb("doctor", "--importance-samples", "20")
     assert done.status == 0, done.err
     page = (here / "doctor.html").read_text(encoding="utf-8")
@@ -207,7 +207,10 @@ def test_the_doctor_writes_one_page(here, glyphnb):
         assert question in page and question in done.out
     save_glyphs(render_glyphs("arabic", size=64), "letters")
     both = ["--images", "letters", "--train", "letters"]  # its own page is replaced
-    assert glyphnb("doctor", "--importance-samples", "20", *both).status == 0
+    (here / "letters" / "bad.png").write_bytes(b"oops")
+    refused(["doctor", *both], "bad.png")
+    done = glyphnb("doctor", "--importance-samples", "20", *both, "--skip-unreadable")
+    assert done.status == 0 and "skipped letters/bad.png" in done.err
     assert "100% of the examined images are training" in (here / "doctor.html").read_text("utf-8")
 
 

@@ -52,12 +52,16 @@ class TestComplete:
         assert [path.read_bytes() for path in (Path("mine/sheet.png"), font)] == before
         assert Path("mine/notes.txt").read_text() == "mine"
 
-    def test_images(self, here, glyphnb):
+    def test_images(self, here, glyphnb, refused):
         Path("scans").mkdir()
         for letter, ink in zip("147", render_glyphs("147", "Computer Modern", 90).ink, strict=True):
             Image.fromarray(255 - ink).save(f"scans/{letter}.jpg", quality=90)
-        done = glyphnb("complete", "--images", "scans", "--set", "digits", "--out", "out")
+        Path("scans/2.jpg").write_bytes(b"oops")
+        words = ["complete", "--images", "scans", "--set", "digits", "--out", "out"]
+        refused(words, "2.jpg")
+        done = glyphnb(*words, "--skip-unreadable")
         assert "21 faces" in done.out and len(load_data("out/letters")) == 10
+        assert "skipped scans/2.jpg" in done.err
 
     @pytest.mark.parametrize(
         "words, named",

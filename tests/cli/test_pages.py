@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from glyphnb import VAE, GlyphSet, save_model
+from glyphnb.letters.files import save_glyphs
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_a_page_of_the_shipped_model_needs_no_keras(here, run):
     assert "21 letters on a plane" in (here / "page.html").read_text("utf-8")
 
 
-def test_a_page_of_a_file(here, glyphnb, files, letters):
+def test_a_page_of_a_file(here, glyphnb, files, letters, refused):
     done = glyphnb("explore", files / "named.keras")
     assert done.status == 0 and done.out.startswith("Wrote explore.html, "), done.err
     whole = (here / "explore.html").read_text("utf-8")
@@ -49,6 +50,14 @@ def test_a_page_of_a_file(here, glyphnb, files, letters):
     done = glyphnb("explore", files / "bare.keras", "--letters", "xyz", "-o", "xyz.html")
     assert "no letters" not in done.out
     assert "bare.keras: 3 letters on a plane" in (here / "xyz.html").read_text("utf-8")
+    save_glyphs(letters[:3], here / "scans")
+    (here / "scans" / "bad.png").write_bytes(b"oops")
+    own = ["explore", files / "bare.keras", "--images", "scans", "-o", "own.html"]
+    refused(own, "bad.png")
+    refused([*own, "--paper", "grey"], "white.*black")
+    assert glyphnb(*own, "--skip-unreadable").status == 0
+    assert "bare.keras: 3 letters on a plane" in (here / "own.html").read_text("utf-8")
+    refused([*own, "--max-pixels", "9"], "--max-pixels, 9")
 
 
 def test_what_cannot_be_a_page_is_said_in_one_line(here, files, refused):
