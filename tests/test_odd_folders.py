@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glyphnb.letters.folders import change_image_background, load_data
 from glyphnb.letters.typefaces import render_glyphs
 
 DRAWN = render_glyphs("ABCD", size=40)
@@ -106,7 +107,6 @@ def test_control_characters_do_not_reach_the_terminal(scans, glyphnb):
 
 def test_labels_of_a_record_survive(scans, glyphnb, here):
     from glyphnb.letters.files import save_glyphs
-    from glyphnb.letters.folders import load_data
 
     save_glyphs(DRAWN, here / "numbered")
     assert glyphnb("denoise", "numbered", "--out", "clean").status == 0
@@ -114,6 +114,33 @@ def test_labels_of_a_record_survive(scans, glyphnb, here):
     said = glyphnb("compress", "numbered", "--out", "x.gly")
     assert "Not kept: the letters that provenance.json tells" in said.out
     assert "Not kept" not in glyphnb("compress", "scans", "--out", "y.gly").out
+
+
+@pytest.mark.parametrize("names", ["A a", "A/1 a/1 A/2 a/2"])
+def test_names_that_differ_in_case_alone_are_written_apart(here, glyphnb, names):
+    "So that no image replaces another on a disk of Windows or macOS; and their letters stay."
+    for name, ink in zip(names.split(), DRAWN.ink, strict=False):
+        Path("in", name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(255 - ink).save(f"in/{name}.png")
+    known = load_data("in")
+    assert glyphnb("denoise", "in", "--out", "clean").status == 0
+    assert glyphnb("compress", "in", "--out", "x.gly").status == 0
+    assert glyphnb("decompress", "x.gly", "--out", "back").status == 0
+    change_image_background("in", "inverted")
+    for folder in ("clean", "back", "inverted"):
+        assert load_data(folder).letters.tolist() == known.letters.tolist()
+        for place in (Path(folder), *Path(folder).iterdir()):
+            inside = [path.name.casefold() for path in place.iterdir()] if place.is_dir() else []
+            assert len(set(inside)) == len(inside)
+
+
+def test_an_archive_of_somebody_else_is_written_apart(here, glyphnb):
+    from glyphnb.autoencoders.archive import pack_glyphs
+
+    images = {name: Image.fromarray(DRAWN.ink[0]) for name in ("a.png", "A.png", "a_.png")}
+    Path("x.gly").write_bytes(pack_glyphs(images).packed)
+    assert glyphnb("decompress", "x.gly", "--out", "back").status == 0
+    assert len({path.name.casefold() for path in Path("back").glob("*.png")}) == 3
 
 
 def test_the_options_for_a_folder_are_the_same_in_every_command():

@@ -101,6 +101,7 @@ def decompress(
     from glyphnb.autoencoders.archive import unpack_glyphs
     from glyphnb.letters.files import results_folder
     from glyphnb.letters.glyphs import GlyphnbError
+    from glyphnb.show.names import portable_names
 
     if not archive.is_file():
         raise FileNotFoundError(f"{archive}: expected an archive of glyphs, found no file")
@@ -111,7 +112,7 @@ def decompress(
         said = str(error).replace("`packed`", str(archive))
         raise GlyphnbError(said if said != str(error) else f"{archive}: {said}") from error
     with results_folder(out, "decompress") as place:
-        for name, image in images.items():
+        for name, image in zip(portable_names(images), images.values(), strict=True):
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             image.save(place / name, "PNG")
     print(f"Wrote {len(images)} PNG files into {out}")

@@ -21,7 +21,7 @@ from PIL import Image, PngImagePlugin
 import glyphnb
 from .glyphs import GlyphnbError, GlyphnbWarning, GlyphSet
 from .typefaces import sha256
-from ..show.names import as_text, name_files, safe_name  # noqa: F401  found here, too
+from ..show.names import as_text, fold_name, name_files, safe_name  # noqa: F401  found here, too
 
 # %% ../../nbs/1_letters/12_files.ipynb #replacing
 MARK = "made by glyphnb"  # stands in every picture, film and page that may be written over
@@ -247,15 +247,21 @@ def write_images(
 ) -> list[Path]:  # The files, in the order of the pairs
     """Write arrays as PNG files: all of them or none, and never over a different file.
 
-    Raises `FileExistsError` when a file of that name holds something else.
+    Raises `FileExistsError` when a file of that name holds something else, and `GlyphnbError` for two
+    names that differ at most in case.
     """
     target = Path(out)
+    taken: dict[str, str] = {}
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target}: expected a folder to write to, found a file")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".glyphnb-", dir=target.parent) as staging:
         staged = []
         for name, array in named_arrays:
+            if fold_name(name) in taken:
+                pair = f"{taken[fold_name(name)]} and {name}"
+                raise GlyphnbError(f"expected names that differ in more than case, got {pair}")
+            taken[fold_name(name)] = name
             staged.append(Path(staging, name))
             staged[-1].parent.mkdir(parents=True, exist_ok=True)
             with _naming(target / name):

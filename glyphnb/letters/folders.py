@@ -42,9 +42,9 @@ from glyphnb.show.names import (
     cut_name,
     is_visible,
     name_files,
+    portable_names,
     read_copy,
     read_names,
-    unique_names,
 )
 from glyphnb.show.pixels import (
     MAX_PIXELS,
@@ -261,12 +261,12 @@ def label_files(
 def png_names(
     images: str | Path,  # An image, or a folder of images
 ) -> dict[Path, str]:  # File to the name of the PNG that it becomes, with its sub-folder
-    "Name the results for images; of two files with one stem, the second gets a number."
+    "Name the results for images; of two files with one stem, the second gets a number or an underscore."
     place = Path(images)
     paths, top = ([place], place.parent) if place.is_file() else (list_images(place), place)
     parts = [path.relative_to(top).with_suffix("").parts for path in paths]
     names = ["/".join(cut_name(as_text(name)) for name in part) + ".png" for part in parts]
-    return dict(zip(paths, unique_names(names), strict=True))
+    return dict(zip(paths, portable_names(names), strict=True))
 
 
 def change_image_background(

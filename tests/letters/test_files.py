@@ -58,6 +58,15 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("second", ["a.png", "A.png", "a.PNG"])
+def test_two_names_of_one_file_are_refused(tmp_path, second):
+    "On a disk that ignores case, one picture would replace the other."
+    pairs = [(name, np.full((2, 2), len(name), np.uint8)) for name in ("a.png", second)]
+    with pytest.raises(GlyphnbError, match=f"got a.png and {second}"):
+        write_images(tmp_path / "out", pairs)
+    assert not list(tmp_path.iterdir())
+
+
 SANS = find_fonts()["DejaVu Sans"]
 
 

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glyphnb.letters.glyphs import split_letters
-from glyphnb.show.names import as_text, letter_of, name_files, read_names, safe_name, unique_names
+from glyphnb.show.names import (
+    as_text,
+    letter_of,
+    name_files,
+    portable_names,
+    read_names,
+    safe_name,
+    unique_names,
+)
 
 
 def letters_of(text):
@@ -40,6 +48,20 @@ def test_a_name_that_is_there_once_stays(names):
     assert len(set(made)) == len(names)
     for name, new in zip(names, made, strict=True):
         assert new == name or names.count(name) > 1
+
+
+@given(st.lists(st.text("aA_/", min_size=1, max_size=5), max_size=9))
+def test_no_two_paths_differ_in_case_alone(stems):
+    "Not even in the case of a folder; and what is in one folder stays together."
+    names = ["/".join(part or "a" for part in stem.split("/")) + ".png" for stem in stems]
+    made = portable_names(names)
+    assert len({name.casefold() for name in made}) == len(names)
+    moved = zip(names, made, strict=True)
+    folders = {(old.rpartition("/")[0], new.rpartition("/")[0]) for old, new in moved}
+    assert len({old for old, _ in folders}) == len(folders)
+    assert len({new.casefold() for _, new in folders}) == len(folders)
+    lower = [*dict.fromkeys(name.lower() for name in names)]
+    assert portable_names(lower) == lower
 
 
 @pytest.mark.parametrize("name", ["con", "LPT1", " a", "a.", ".", "a/b", "a\n", "\u200d"])
