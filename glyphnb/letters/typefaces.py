@@ -38,6 +38,7 @@ from glyphnb.show.font_file import (
     read_characters,
     read_face,
     reading_font,
+    warn_of_collection,
 )
 from ..show.names import is_visible
 
@@ -115,6 +116,7 @@ def _font_file(face: str | Path) -> tuple[str, Path]:
         known = f"; the nearest are {', '.join(near)}" if near else f" among: {', '.join(fonts)}"
         raise FileNotFoundError(f"no font file {path}, and no face of that name{known}")
     _lacking(path, "")  # raises for a file that is not a font
+    warn_of_collection(path)
     return path.stem, path
 
 
@@ -368,7 +370,7 @@ def render_glyphs(
 
     Of a variable font, `find_face` knows the instances: "Inter.ttf:Bold" or "Inter.ttf:wght=650".
 
-    Warns when letters need shaping and Pillow has no libraqm. Raises `FileNotFoundError` for an
+    Warns of a collection, and when letters need shaping and Pillow has no libraqm. Raises `FileNotFoundError` for an
     unknown face, and `GlyphnbError` for a file that is not a font, characters that a face lacks
     (instead of drawing boxes), or a letter that leaves no ink.
     """

@@ -12,7 +12,7 @@ from PIL import features
 from glyphnb.letters.augment import augment
 from glyphnb.letters.files import read_provenance
 from glyphnb.letters.folders import load_data
-from glyphnb.letters.glyphs import GLYPH_SETS, GlyphnbError, split_letters
+from glyphnb.letters.glyphs import GLYPH_SETS, GlyphnbError, GlyphnbWarning, split_letters
 from glyphnb.letters.typefaces import (
     can_draw,
     find_font_files,
@@ -129,13 +129,17 @@ def test_without_libraqm_it_is_said(monkeypatch):
     render_glyphs("abج", size=20)  # what needs no shaping needs no warning
 
 
-def test_a_collection_gives_its_first_face(tmp_path):
+def test_a_collection_gives_its_first_face_and_says_so_once(here, glyphnb):
     both = TTCollection()
     both.fonts = [TTFont(SANS), TTFont(find_fonts()["DejaVu Serif"])]
-    both.save(tmp_path / "both.ttc")
-    assert np.array_equal(
-        render_glyphs("ab", tmp_path / "both.ttc", size=50).ink, render_glyphs("ab", size=50).ink
-    )
+    both.save("both.ttc")
+    with pytest.warns(GlyphnbWarning, match="both.ttc: a collection of 2 faces"):
+        drawn = render_glyphs("ab", "both.ttc", size=50)
+    assert np.array_equal(drawn.ink, render_glyphs("ab", size=50).ink)
+    done = glyphnb("letters", "--font", "both.ttc", "--letters", "ab", "--out", "drawn")
+    said = "a collection of 2 faces, of which the first, DejaVu Sans, is drawn"
+    assert done.err == f"glyphnb: both.ttc: {said}; save another as a file of its own\n"
+    assert not glyphnb("letters", "--font", "STIX", "--letters", "ab", "--out", "drawn").err
 
 
 def test_origins_follow_the_glyphs():
