@@ -323,7 +323,9 @@ def _read_pages(files, letters, rtl, size, align, edits: Edits) -> list[_Page]:
         return [_read_page(*pages[0], letters, *how, edits)]
     read, first = [_read_page(*page, None, *how, NO_EDITS) for page in pages], 1
     if letters and edits == NO_EDITS and sum(len(p.found.glyphs) for p in read) != len(letters):
-        read = [_read_page(*page, letters, *how, NO_EDITS) for page in pages]
+        for k, page in enumerate(pages):
+            if not read[k].is_form:  # a form names its letters itself
+                read[k] = _read_page(*page, letters, *how, NO_EDITS)
     for k, page in enumerate(pages):
         here = range(first, first + len(read[k].found.glyphs))
         own, first = _part_of(edits, here), here.stop
