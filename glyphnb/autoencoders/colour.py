@@ -62,7 +62,7 @@ _AT_ONCE = 4_000_000  # pixels that are coloured together, so that a large image
 
 def tint_greys(
     greys: dict[str, np.ndarray],  # Name to `(height, width)` uint8 grey levels, of any sizes
-    letters: list[str],  # The letter of each
+    letters: list[str],  # The letter of each image
     seed: int = 0,  # Fixes the palette and the grain
     style: str = "gradient",  # As in `tint`
     paper: str = "auto",  # As in `read_inks`
@@ -70,13 +70,13 @@ def tint_greys(
     "Colour images of any size, one by one."
     coloured = {}
     for name, ink, letter in zip(greys, read_inks(greys, paper), letters, strict=True):
-        # Colours change from row to row, but for grain: some columns at a time give the same.
+        # Without grain, colours change only from row to row: columns can be coloured in parts.
         step, parts = ink.shape[1] if style == "paper" else 1 + _AT_ONCE // len(ink), []
         for k in range(0, ink.shape[1], step):
             inks, _ = tint(ink[None, :, k : k + step], np.array([letter]), seed, style)
             parts.append(
                 255 - np.rint(255 * inks[0].clip(0, 1)).astype(np.uint8)
-            )  # ink takes light
+            )  # ink absorbs light
         coloured[name] = np.concatenate(parts, axis=1)
     return coloured
 
@@ -136,6 +136,6 @@ def colour_greys(
 def typical_ink(
     images: np.ndarray,  # `(n, height, width, channels)` in [0, 1]
 ) -> float:  # In [0, 1]; 0 where there is no ink
-    "Take the median over the pixels of ink: those above half of the darkest one; channels are averaged."
+    "Take the median over the pixels of ink, those above half of the largest value; channels are averaged."
     grey = np.asarray(images).mean(axis=-1)
     return float(np.median(grey[grey > grey.max() / 2])) if grey.any() else 0.0

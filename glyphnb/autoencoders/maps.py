@@ -16,8 +16,8 @@ from ..show.plotting import Picture
 # %% ../../nbs/2_autoencoders/25_maps.ipynb #trustworthiness
 def trustworthiness(
     ink: np.ndarray,  # `(n, height, width)` uint8
-    places: np.ndarray,  # `(n, 2)`
-) -> float:  # 1 keeps all neighbours, a random map gets about 0.5
+    places: np.ndarray,  # `(n, 2)`, or longer codes
+) -> float:  # 1 if all neighbours are kept, about 0.5 for a random map
     """Measure whether neighbours on a map are neighbours in their pixels, among ten.
 
     Source: Venna & Kaski, "Neighborhood preservation in nonlinear projection methods" (2001).

@@ -173,7 +173,7 @@ def _last_to_change(network):
 def with_sigmoid(
     network: keras.Model,  # Codes to logits, or to images if it comes from here
 ) -> keras.Model:  # Codes to images in [0, 1]; what its last layer takes are the logits
-    "End a decoder in a sigmoid. Raises `GlyphnbError` for one that has a sigmoid of its own."
+    "End a decoder in a sigmoid. Raises `GlyphnbError` for a decoder with a sigmoid of its own."
     if isinstance(network.layers[-1], layers.Activation) and network.layers[-1].name == "images":
         return network
     last = _last_to_change(network)
@@ -190,7 +190,7 @@ def apply_network(
     network: keras.Model,  # A network with one input
     values,  # `(n, …)` array
     batch_size: int = 512,  # Rows at a time: a huge call needs much memory
-):  # An array, or a list of arrays, as the network has outputs
+):  # An array, or a list of arrays if the network has several outputs
     "Apply a network to an array, without the fixed costs of `predict`."
     values = np.asarray(values, "float32")
     starts = range(0, max(len(values), 1), batch_size)

@@ -145,11 +145,11 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),  # More Keras callbacks
     progress: bool = True,  # Show a bar
     checkpoint: str | Path | None = None,  # Folder that stores each epoch; runs continue from there
-) -> dict[str, list[float]]:  # Name to values, one an epoch
+) -> dict[str, list[float]]:  # Name to values, one per epoch
     """Train a model to reproduce images, with a one-cycle learning rate.
 
-    Raises `GlyphnbError` when there are no images, they are not the model's, or a data set does not
-    know how many batches it has.
+    Raises `GlyphnbError` when there are no images, when the images do not fit the model, or when a data
+    set does not know how many batches it has.
     """
     batches = as_batches(images, model, batch_size, seed)
     try:
