@@ -248,6 +248,8 @@ class Autoencoder(keras.Model):
     def from_config(cls, config):
         kept = [n for n in cls.parts if n in config]  # an older file may lack one
         parts = {n: keras.saving.deserialize_keras_object(config[n]) for n in kept}
+        if not (parts.get("encoder") and parts.get("decoder")):
+            raise GlyphnbError("`config` must have an encoder and a decoder")
         return cls(**{**config, **parts})
 
 # %% ../../nbs/2_autoencoders/21_autoencoder.ipynb #as-codes

@@ -13,6 +13,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
@@ -85,8 +86,11 @@ class NumpyVAE:
 
     def decode(self, codes) -> np.ndarray:
         "Codes `(n, 2)` to images `(n, 64, 64, 1)` float32 in [0, 1]."
-        logits = _dense(np.asarray(codes, "float32"), self.decoder)
-        images = 0.5 + 0.5 * np.tanh(0.5 * logits)  # a sigmoid that cannot overflow
+        images = _dense(np.asarray(codes, "float32"), self.decoder)
+        images *= np.float32(0.5)  # 0.5 + 0.5 tanh(x / 2): a sigmoid that cannot overflow, in place
+        np.tanh(images, out=images)
+        images *= np.float32(0.5)
+        images += np.float32(0.5)
         return images.reshape(-1, *self.shape)
 
 
@@ -215,6 +219,7 @@ def open_model(
     keras.saving.get_custom_objects().update(ours)  # a scope alone does not reach a model's parts
     try:
         with keras.saving.custom_object_scope(ours):
+            _check_size(Path(path))
             model = keras.saving.load_model(path)
     except PermissionError:
         raise
@@ -312,6 +317,35 @@ def _extras(letters, prior, recipe) -> bytes:
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
 
+# %% ../../nbs/3_vae/38_pretrained.ipynb #check-size
+class _TooFewError(ValueError):
+    "Fewer bytes of weights than numbers in the networks."
+
+
+def _check_size(path: Path):
+    "Count the numbers in the networks that a file declares, before there is room for one of them."
+    from keras import StatelessScope, saving
+
+    def bare(part: dict) -> dict:
+        part.pop("compile_config", None)  # an optimizer is not a network
+        return part
+
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"), object_hook=bare)
+        parts = [p for p in archive.infolist() if p.filename.startswith("model.weights.")]
+    size, most = path.stat().st_size, {zipfile.ZIP_DEFLATED: 1032}  # times, the best of its packing
+    sizes = [min(part.compress_size, size) * most.get(part.compress_type, 1) for part in parts]
+
+    def count() -> int:
+        with StatelessScope(initialize_variables=False):
+            model = saving.deserialize_keras_object(config)
+        return sum(math.prod(weight.shape) for weight in getattr(model, "variables", ()))
+
+    with ThreadPoolExecutor(1) as thread:  # Keras would make the weights later, in this thread
+        numbers = thread.submit(count).result()
+    if numbers > (held := max(sizes, default=0)):
+        raise _TooFewError(f"networks of {numbers:,} numbers and {held:,} bytes of weights")
+
 # %% ../../nbs/3_vae/38_pretrained.ipynb #refusal
 def _refusal(path: Path, error: Exception) -> str:
     "Say in one line what a file is that Keras refuses."
@@ -322,6 +356,8 @@ def _refusal(path: Path, error: Exception) -> str:
     if not start.startswith(b"PK"):
         older = "a file in an older format, HDF5: save the whole model as .keras"
         return older if start[1:4] == b"HDF" else "something else" if start else "an empty file"
+    if isinstance(error, _TooFewError):
+        return str(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "networks for which there is not enough memory here"
     reason = as_text(" ".join(str(error).split())).partition(". ")[0][:200]

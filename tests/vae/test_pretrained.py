@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -114,9 +115,9 @@ def test_a_saved_model_is_replaced_and_somebody_elses_file_is_not(tmp_path):
     assert (tmp_path / "thesis.keras").read_text() == "mine"
 
 
-def edited(path, out, **parts):
+def edited(path, out, packing=zipfile.ZIP_STORED, **parts):
     "A copy of a model file: each of these parts, without its ending, is changed or left out."
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w", packing) as new:
         for name in old.namelist():
             change = parts.get(name.partition(".")[0], lambda content: content)
             if change is not None:
@@ -135,6 +136,21 @@ def with_lambda(path):
     Autoencoder(shape=(8, 8, 1), encoder=network).save(path)
 
 
+def declared(units):
+    "The configuration of a model with a layer of units x units weights, none of which exists."
+    layers = [keras.layers.Dense(units), keras.layers.Dense(units), keras.layers.Dense(2)]
+
+    def build():
+        with keras.StatelessScope(initialize_variables=False):
+            encoder = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), *layers])
+            model = Autoencoder(2, shape=(8, 8, 1), encoder=encoder)
+        return json.dumps(keras.saving.serialize_keras_object(model)).encode()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(build).result()
+
+
+WITHOUT_NETWORKS = with_config(config={"latent_dim": 20_000, "shape": [200, 100, 1]})
 HYPER = with_config(class_name="HyperVAE", registered_name="glyphnb>HyperVAE")
 SYSTEM = with_config(module="os", class_name="system", registered_name=None)
 NEWER = with_config(keras_version="99.0.0")
@@ -149,7 +165,26 @@ REFUSED = {  # which file, and what is said of it
         lambda m, out: edited(m, out, config=lambda _: b"{"),
         "one that was cut or damaged",
     ),
-    "weights": (lambda m, out: edited(m, out, model=lambda c: c[:999]), "damaged data .*truncated"),
+    "weights": (
+        lambda m, out: edited(m, out, model=lambda c: bytes(99) + c[99:]),
+        "damaged data .*signature",
+    ),
+    "cut weights": (
+        lambda m, out: edited(m, out, model=lambda c: c[:999]),
+        r"networks of \d+,\d+ numbers and 999 bytes of weights",
+    ),
+    "huge": (
+        lambda m, out: edited(m, out, config=lambda _: declared(20_000)),
+        "networks of 401,377,218 numbers and [0-9,]+ bytes of weights",
+    ),
+    "huge, packed": (
+        lambda m, out: edited(m, out, zipfile.ZIP_DEFLATED, config=lambda _: declared(10**6)),
+        "networks of 1,000,0..,...,... numbers",
+    ),
+    "huge, by its class alone": (
+        lambda m, out: edited(m, out, config=WITHOUT_NETWORKS),
+        "an encoder and a decoder",
+    ),
     "code": (lambda m, out: with_lambda(out), "Python code in it, a Lambda layer"),
     "a stranger": (
         lambda m, out: edited(m, out, config=SYSTEM),
@@ -179,11 +214,23 @@ def small(tmp_path_factory):
 def test_a_refused_file_is_told_why(tmp_path, small, name):
     make, said = REFUSED[name]
     make(small, tmp_path / "x.keras")
+    before = peak()
     with pytest.raises(
         GlyphnbError, match=rf"x\.keras: expected a saved model, found .*{said}"
     ) as error:
         open_model(tmp_path / "x.keras")
     assert "\n" not in str(error.value) and len(str(error.value)) < 500
+    assert peak() - before < 500_000_000
+
+
+def peak():
+    "Most memory that this process has taken, in bytes; Windows does not tell."
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def test_other_models_and_absent_files_are_named(tmp_path):
