@@ -71,7 +71,7 @@ def _check_names(names: list[str]):
             raise GlyphnbError(f"names must be short relative paths of .png, got {name[:80]!r}")
         folders |= {parent.as_posix() for parent in path.parents}
     if len({*names}) < len(names) or folders & {*names}:
-        raise GlyphnbError("names must be different, and no file a folder of another")
+        raise GlyphnbError("names must be different, and no name may be a folder of another")
 
 # %% ../../nbs/2_autoencoders/29_archive.ipynb #pack-glyphs
 _MOST, _SIDE = 1 << 27, 65535  # bytes of pixels in an archive: more would fill the memory
@@ -132,12 +132,12 @@ def pack_glyphs(
 ) -> Packing:  # The model draws only if archive and decoder take fewer bytes than all pixels
     """Pack glyphs into one file: pixels, or codes where a model draws well.
 
-    Raises `GlyphnbError` for no glyphs, for too many pixels, for images that cannot be kept, and for names
+    Raises `GlyphnbError` if there are no glyphs, for too many pixels, for images that cannot be kept, and for names
     that are not relative paths of PNG files.
     """
     if not glyphs or not 0 <= max_error <= 1:
         found = f"{len(glyphs)} glyphs and {max_error}"
-        raise GlyphnbError(f"`glyphs` must hold one, and `max_error` lie in [0, 1]; got {found}")
+        raise GlyphnbError(f"`glyphs` must hold an image, and `max_error` lie in [0, 1]; got {found}")
     _check_names(list(glyphs))
     images = {}
     for name, glyph in glyphs.items():
