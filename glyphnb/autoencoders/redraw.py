@@ -77,7 +77,7 @@ def patch_error(
 class Cleaned(NamedTuple):
     "Cleaned images, and the names of the doubtful ones."
 
-    greys: dict[str, np.ndarray]  # Name to `(height, width)` uint8 grey levels; light paper stays light
+    greys: dict[str, np.ndarray]  # Name to `(height, width)` uint8 grey levels; paper as before
     doubtful: list[str]  # Names whose drawing is far from the filtered image: another letter?
 
 
