@@ -17,8 +17,13 @@ from ..letters.glyphs import GlyphnbError
 
 # %% ../../nbs/4_latent/43_geodesics.ipynb #jacobians
 def _images(decoder: Callable, codes: np.ndarray) -> np.ndarray:
-    images = np.asarray(decoder(codes.astype("float32")))
-    return images.reshape(len(codes), -1).astype("float64")
+    images = np.asarray(decoder(codes.astype("float32"))).reshape(len(codes), -1)
+    return images.astype(np.result_type(images, "float32"), copy=False)
+
+
+def _energy(images: np.ndarray) -> float:
+    steps = np.diff(images, axis=0).ravel()
+    return float(steps @ steps)
 
 
 def _jacobians(decoder: Callable, codes: np.ndarray, step: float = 0.01) -> np.ndarray:
@@ -28,7 +33,9 @@ def _jacobians(decoder: Callable, codes: np.ndarray, step: float = 0.01) -> np.n
         _images(decoder, (codes[:, None] + sign * steps).reshape(-1, codes.shape[1]))
         for sign in (1, -1)
     )
-    return ((after - before) / (2 * step)).reshape(*codes.shape, -1)
+    change = after - before
+    change /= 2 * step  # in place: it is the largest array of all
+    return change.reshape(*codes.shape, -1)
 
 
 def _solve_block_tridiagonal(diagonal, above, right) -> np.ndarray:
@@ -61,19 +68,19 @@ def shorten_path(
     """
     codes = np.array(codes, "float64")
     images, damping = _images(decoder, codes), 1e-4
-    energies = [float((np.diff(images, axis=0) ** 2).sum())]
+    energies = [_energy(images)]
     for _ in tqdm(range(n_iterations), desc="shorten path", leave=False, delay=1):
         jacobians = _jacobians(decoder, codes[1:-1])
-        turned = jacobians.transpose(0, 2, 1)
-        diagonal, above = 2 * jacobians @ turned, -jacobians[:-1] @ turned[1:]
-        pull = (jacobians @ np.diff(images, 2, axis=0)[..., None])[..., 0]
+        diagonal = 2 * np.einsum("nip,njp->nij", jacobians, jacobians)
+        above = -np.einsum("nip,njp->nij", jacobians[:-1], jacobians[1:])
+        pull = np.einsum("nip,np->ni", jacobians, np.diff(images, 2, axis=0))
         scale = np.trace(diagonal, axis1=1, axis2=2).mean() / diagonal.shape[1] + 1e-12
         while damping < 1e6:
             moved = codes.copy()
             damped = diagonal + damping * scale * np.eye(diagonal.shape[1])
             moved[1:-1] += _solve_block_tridiagonal(damped, above, pull)
             decoded = _images(decoder, moved)
-            energy = float((np.diff(decoded, axis=0) ** 2).sum())
+            energy = _energy(decoded)
             if energy < energies[-1]:
                 break
             damping *= 4
@@ -125,7 +132,7 @@ def measure_path(
     codes = np.asarray(codes)
     if codes.ndim != 2 or len(codes) < 3:
         raise GlyphnbError(f"`codes` must be (n, latent_dim) with n >= 3, got {codes.shape}")
-    images = _images(decoder, codes)
+    images = _images(decoder, codes).astype("float64")
     changes = np.linalg.norm(np.diff(images, axis=0), axis=1)
     distance = np.nan
     if known is not None:
