@@ -52,14 +52,14 @@ def log_joint(
     "Evaluate log p(x|z) + log p(z) for all pairs. Raises `GlyphnbError` when shapes do not fit."
     images = as_images(images, check_vae(vae).shape)
     codes = as_codes(codes, vae.latent_dim)
-    ink = ops.convert_to_tensor(images.reshape(len(images), -1))
+    ink = ops.convert_to_tensor(images.reshape(len(images), -1).T)
     parts = [np.zeros((len(images), 0))]
     for start in range(0, len(codes), batch_size):
         z = codes[start : start + batch_size]
         logits = vae.to_logits(z, training=False)
         if isinstance(vae.likelihood, Bernoulli):  # all pairs at once, as a product of matrices
             logits = ops.reshape(logits, (len(z), -1))
-            pixels = ops.matmul(ink, ops.transpose(logits)) - ops.sum(ops.softplus(logits), axis=1)
+            pixels = ops.transpose(ops.matmul(logits, ink)) - ops.sum(ops.softplus(logits), axis=1)
         else:
             pixels = ops.stack([-vae.likelihood(image[None], logits) for image in images])
         parts.append(ops.convert_to_numpy(pixels).astype("float64"))
