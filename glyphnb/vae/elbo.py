@@ -70,7 +70,7 @@ def with_sampling(
     encoder: keras.Model,  # Images to `z_mean` and `z_log_var`, as two outputs or side by side in one
     seed: int | None = None,  # Makes the sequence of draws repeatable
 ) -> keras.Model:  # Images to `z_mean`, `z_log_var` and `z`, `(n, latent_dim)` each
-    """Let an encoder draw codes; one that has three outputs draws them already.
+    """Let an encoder draw codes; an encoder with three outputs draws them already.
 
     Raises `GlyphnbError` for an encoder with other outputs.
     """
@@ -98,7 +98,7 @@ def vae_loss(
 ):  # `(batch,)` nats per glyph: reconstruction plus `beta` times divergence
     """Estimate the negative ELBO with the code that `pred` was decoded from.
 
-    `VAE.compile(loss=vae_loss)` is understood. Raises `GlyphnbError` without the two moments of q.
+    `VAE.compile(loss=vae_loss)` is accepted. Raises `GlyphnbError` without the two moments of q.
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes" (2014), equation 10.
     """
     if z_mean is None or z_log_var is None:
@@ -128,12 +128,12 @@ class Objective(keras.Layer):
             self.step = self.add_weight(shape=(), dtype="int32", trainable=False, name="step")
 
     def now(self, name: str):
-        "An option's number at this step of the training."
+        "Return the value of an option at this step of the training."
         value = getattr(self, name)
         return value(self.step) if callable(value) else value
 
     def cost(self, nll, kl):
-        "Nats per glyph, `(n,)`, from `nll` `(n,)` and the divergence of each axis, `kl` `(n, latent_dim)`."
+        "Compute nats per glyph, `(n,)`, from `nll` `(n,)` and `kl` `(n, latent_dim)`, the divergence of each axis."
         raise NotImplementedError(f"{type(self).__name__} must define `cost(nll, kl)`")
 
     def call(self, nll, z, z_mean, z_log_var, training=False):

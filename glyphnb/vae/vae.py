@@ -47,7 +47,7 @@ class VAE(Autoencoder):
         return with_sampling(encoder, seed)
 
     def call(self, images, training=False):
-        "Images to the logits of one code each, and to this code `z` with the moments it was drawn from."
+        "Map images to the logits of one code each, and to this code `z` with the moments it was drawn from."
         images = self.repeat(self.corrupted(images, training))
         z_mean, z_log_var, z = self.encoder(images, training=training)
         logits = self.to_logits(z, training=training)
@@ -67,7 +67,7 @@ class VAE(Autoencoder):
         return ops.mean(loss * weight) + sum(self.losses) + penalty
 
     def repeat(self, images):
-        "Each image as often as the objective draws codes for it, in a row."
+        "Repeat each image as often as the objective draws codes for it."
         return ops.repeat(images, self.objective.n_importance_samples, axis=0)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -75,5 +75,5 @@ class VAE(Autoencoder):
         return super().compute_metrics(x, y, logits, sample_weight)
 
     def posterior(self, images) -> list[np.ndarray]:
-        "Images to the means and log-variances of q(z|x), each `(n, latent_dim)` float32."
+        "Compute the means and log-variances of q(z|x), each `(n, latent_dim)` float32."
         return apply_network(self.encoder, as_images(images, self.shape))[:2]
