@@ -32,7 +32,7 @@ class WithLabel(keras.Layer):
         self.n_classes, self.label = n_classes, label
 
     def call(self, inputs):
-        "Codes `(n, latent_dim)`, or a pair of codes and labels `(n,)`, to `(n, latent_dim + n_classes)`."
+        "Map codes `(n, latent_dim)`, or a pair of codes and labels `(n,)`, to `(n, latent_dim + n_classes)`."
         codes, labels = inputs if self.label is None else (inputs, None)
         if labels is None:
             labels = ops.full((ops.shape(codes)[0],), self.label)
@@ -78,7 +78,7 @@ class ConditionalVAE(VAE):
             raise GlyphnbError(f"`decoder` must take code and one-hot label, {wanted}, got {found}")
 
     def call(self, inputs, training=False):
-        "A pair of images and labels to logits, codes and moments, as in `VAE`."
+        "Map a pair of images and labels to logits, codes and moments, as in `VAE`."
         images, labels = inputs
         images = self.repeat(self.corrupted(images, training))
         z_mean, z_log_var, z = self.encoder(images, training=training)
@@ -99,7 +99,7 @@ class ConditionalVAE(VAE):
         return keras.Model([self.encoder.input, labels], self.decoder(codes), name="reconstruction")
 
     def check_labels(self, labels) -> np.ndarray:
-        "Labels as an array. Raises `GlyphnbError` unless they are whole numbers below `n_classes`."
+        "Return labels as an array. Raises `GlyphnbError` unless they are whole numbers below `n_classes`."
         labels = np.asarray(labels)
         if labels.dtype.kind not in "iu" or not ((0 <= labels) & (labels < self.n_classes)).all():
             wanted = f"whole numbers from 0 to {self.n_classes - 1}"
@@ -109,13 +109,13 @@ class ConditionalVAE(VAE):
         return labels
 
     def decode(self, codes, labels) -> np.ndarray:  # type: ignore[override]
-        "Codes `(n, latent_dim)` and labels, `(n,)` or one, to images in [0, 1]."
+        "Decode codes `(n, latent_dim)` with labels, `(n,)` or one, to images in [0, 1]."
         codes, labels = as_codes(codes, self.latent_dim), self.check_labels(labels)
         labels = np.eye(self.n_classes, dtype="float32")[np.broadcast_to(labels, len(codes))]
         return apply_network(self.decoder, np.concatenate([codes, labels], axis=1))
 
     def given(self, label: int) -> VAE:
-        "The VAE of one class: it shares the weights, and its decoder takes codes alone."
+        "Return the VAE of one class: it shares the weights, and its decoder takes codes alone."
         codes = keras.Input((self.latent_dim,))
         one = WithLabel(self.n_classes, int(self.check_labels(label)))
         decoder = keras.Model(codes, self.to_logits(one(codes)))

@@ -85,7 +85,7 @@ class Capacity(Objective):
     def __init__(
         self,
         nats,  # Target of the divergence, or a Keras schedule
-        weight=1.0,  # Weight of the distance from it, or a Keras schedule
+        weight=1.0,  # Weight of the distance from the target, or a Keras schedule
         **kwargs,
     ):
         super().__init__(nats=nats, weight=weight, **kwargs)
