@@ -172,7 +172,7 @@ def _operation(layer, kind: str, shapes: list, out: tuple, arrays: Arrays) -> di
 
 # %% ../../nbs/9_show/94_browser.ipynb #tracer
 class _Tracer:
-    "Follows a network from its outputs to its input, and writes the operations on the way."
+    "Follow a network from its outputs to its input, and write the operations on the way."
 
     def __init__(self, arrays: Arrays):
         self.arrays = arrays
