@@ -39,8 +39,8 @@ def bernoulli_nll(
 
 
 def scale_ink(
-    values,  # Images, or ink of 0 to 255
-):  # Images; the type tells ink, as in `as_images`
+    values,  # Images in [0, 1], or ink of 0 to 255
+):  # Images in [0, 1]; uint8 values are ink, as in `as_images`
     "Turn ink into images while a network computes, so that Keras' own `fit` takes both."
     values = ops.convert_to_tensor(values)
     ink = keras.backend.standardize_dtype(values.dtype) == "uint8"
@@ -50,7 +50,7 @@ def scale_ink(
 def to_single(
     values,  # Numbers of any type
 ):  # The same, of single precision at least
-    "Cast half precision to single: half precision keeps one or two digits of a sum over a glyph."
+    "Cast half precision to single: half precision is too coarse for a sum over a glyph."
     values = ops.convert_to_tensor(values)
     return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
 
@@ -141,7 +141,7 @@ class Autoencoder(keras.Model):
         self.built = True  # the networks are, so there is nothing left to wait for
 
     def complete_encoder(self, encoder, seed):
-        "Images to codes, as they are; a subclass may add outputs."
+        "Return the encoder as it is; a subclass may add outputs."
         return encoder
 
     @cached_property
@@ -150,19 +150,19 @@ class Autoencoder(keras.Model):
         return keras.Model(self.decoder.input, self.decoder.layers[-1].input)
 
     def call(self, images, training=False):
-        "Images to the logits of their reconstructions."
+        "Map images to the logits of their reconstructions."
         codes = self.encoder(self.corrupted(images, training), training=training)
         return self.to_logits(codes, training=training)
 
     def corrupted(self, images, training):
-        "What the encoder is given: images, corrupted in training."
+        "Return what the encoder is given: images, corrupted in training."
         images = scale_ink(images)
         return images if self.corrupt is None else self.corrupt(images, training=training)
 
     def compile(self, optimizer="adam", loss=None, jit_compile=None, **kwargs):
-        """Compile as Keras does; without `loss`, also after another one, the loss is in nats.
+        """Compile as Keras does; without `loss` the loss is in nats, even if another one was compiled before.
 
-        TensorFlow's XLA is left to graphics cards: on a processor it takes seconds, and saves none.
+        XLA, TensorFlow's compiler, is used on graphics cards only: on a processor it costs seconds, and saves none.
         """
         if jit_compile is None:
             tensorflow = keras.backend.backend() == "tensorflow"
@@ -199,7 +199,7 @@ class Autoencoder(keras.Model):
         return keras.Model(self.encoder.input, self.decoder(codes), name="reconstruction")
 
     def predict(self, x, **kwargs) -> np.ndarray:
-        "Images, or a data set of them, to reconstructions `(n, height, width, channels)` in [0, 1]."
+        "Reconstruct images, or a data set of images: `(n, height, width, channels)` in [0, 1]."
         pair = isinstance(x, (list, tuple))  # with labels
         images, *labels = x if pair else [x]
         if isinstance(images, GlyphSet) or getattr(images, "dtype", None) == np.uint8:
@@ -232,12 +232,12 @@ class Autoencoder(keras.Model):
             archive.write_out(filepath, verbose=bool(verbose))
 
     def encode(self, images) -> np.ndarray:
-        "Images `(n, height, width, channels)` to codes `(n, latent_dim)` float32."
+        "Encode images `(n, height, width, channels)` as codes `(n, latent_dim)` float32."
         codes = apply_network(self.encoder, as_images(images, self.shape))
         return codes[0] if isinstance(codes, list) else codes
 
     def decode(self, codes) -> np.ndarray:
-        "Codes `(n, latent_dim)` to images `(n, height, width, channels)` float32 in [0, 1]."
+        "Decode codes `(n, latent_dim)` to images `(n, height, width, channels)` float32 in [0, 1]."
         return apply_network(self.decoder, as_codes(codes, self.latent_dim))
 
     def get_config(self):

@@ -30,7 +30,7 @@ class Corruption(keras.layers.Layer):
         self.noise = keras.random.SeedGenerator(seed)
 
     def corrupt(self, images):
-        "Images to corrupted images of the same shape."
+        "Corrupt images; the shape stays the same."
         raise NotImplementedError(f"{type(self).__name__} must define `corrupt(images)`")
 
     def call(self, images, training=False):
@@ -123,7 +123,7 @@ class Occlude(Corruption):
             raise GlyphnbError(f"`size` must fit into {input_shape[1:3]} pixels, got {self.size}")
 
     def _span(self, n, side):
-        "Which of `side` places the square covers, `(n, side)`."
+        "Find which of `side` places the square covers, `(n, side)`."
         start = keras.random.randint((n, 1), 0, side - self.size + 1, seed=self.noise)
         offset = ops.arange(side, dtype=start.dtype) - start
         return ops.logical_and(offset >= 0, offset < self.size)
@@ -179,7 +179,7 @@ class Grey(Corruption):
 # %% ../../nbs/2_autoencoders/23_denoise.ipynb #psnr
 def psnr(
     clean,  # `(n, height, width, channels)` in [0, 1], or ink
-    images,  # The same shape and type, what is compared with it
+    images,  # The same shape and type, to compare with `clean`
 ) -> np.ndarray:  # `(n,)` decibels; infinite where nothing differs
     "Compute the peak signal-to-noise ratio of each image. Raises `GlyphnbError` for unequal shapes."
     from skimage.metrics import peak_signal_noise_ratio  # late: it is slow to load
