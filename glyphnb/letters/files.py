@@ -44,8 +44,8 @@ def check_replaceable(
 ):
     """Say what is in the way of a file, before anything is computed.
 
-    Raises `FileExistsError` for a file that glyphnb did not make, `IsADirectoryError`, or `GlyphnbError`
-    for another ending.
+    Raises `FileExistsError` for a file that glyphnb did not make, `IsADirectoryError` for a folder, and
+    `GlyphnbError` for another ending.
     """
     if out is None:
         return
@@ -283,7 +283,7 @@ def write_provenance(
     dir_path: str | Path,  # Folder of a data set
     **record,  # What made the files, from what; anything that JSON can hold
 ) -> Path:  # The file
-    """Add a record to the `provenance.json` of a folder, unless it is there already.
+    """Add a record to the `provenance.json` of a folder, unless the record is there already.
 
     Raises `FileExistsError` when a file of that name holds something else.
     """
@@ -303,11 +303,13 @@ def read_provenance(
 ) -> list[dict]:  # Its records, oldest first; empty without a provenance file written by glyphnb
     """Read the `provenance.json` of a folder.
 
-    Raises `GlyphnbError` for a file of ours that is damaged: letters would lose their names unseen.
+    Raises `GlyphnbError` for a damaged file of glyphnb: without a message, letters would lose their names.
     """
     records = _read_records(Path(dir_path, PROVENANCE))
     if records is None and warn:
-        text = f"{Path(dir_path, PROVENANCE)}: glyphnb did not write it, so it tells no letters"
+        text = (
+            f"{Path(dir_path, PROVENANCE)}: glyphnb did not write it, so its letters are not read"
+        )
         warnings.warn(text, GlyphnbWarning, stacklevel=2)
     listed = {name for record in records or () for name in record.get("files", {})} if warn else ()
     lost = {name for name in listed if not Path(dir_path, name).exists()}
@@ -315,14 +317,14 @@ def read_provenance(
         there = {as_text(p.relative_to(dir_path).as_posix()) for p in Path(dir_path).rglob("*")}
         lost = {name for name in lost if as_text(name) not in there}
     if lost:
-        count = f"missing are {len(lost)} of {len(listed)} images"
-        text = f"{dir_path} is a part of a set: {count}, {min(lost)} first"
+        some = f"{len(lost)} of the {len(listed)} images that its {PROVENANCE} lists"
+        text = f"{dir_path} lacks {some}; the first is {min(lost)}"
         warnings.warn(text, GlyphnbWarning, stacklevel=2)
     return records or []
 
 
 def _read_records(path: Path) -> list[dict] | None:
-    "Read the records of a file: an empty list without a file, `None` for a file that is not ours."
+    "Read the records of a file: an empty list without a file, `None` for a file of another origin."
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except PermissionError:
@@ -380,7 +382,7 @@ def check_provenance(
 def save_glyphs(
     glyphs: GlyphSet,  # What to save
     out: str | Path,  # Folder, made if it is not there
-    stem: str | None = "original",  # `{stem}_0.png`, …; with `None`, as `name_files` does it
+    stem: str | None = "original",  # `{stem}_0.png`, …; with `None`, names of `name_files`
 ) -> list[Path]:  # The files, in the order of the glyphs
     """Save glyphs as black-on-white PNG files, with a `provenance.json`.
 

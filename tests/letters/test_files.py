@@ -284,12 +284,12 @@ def test_a_full_disk_is_named_with_what_was_to_be_written(tmp_path, monkeypatch,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_part_of_a_set_is_called_one(tmp_path, shapes):
+def test_missing_images_of_a_set_are_counted(tmp_path, shapes):
     written = save_glyphs(shapes, tmp_path / "set", stem=None)
     save_glyphs(shapes, tmp_path / "whole", stem=None)
     load_data(tmp_path / "whole", 16)  # not a word
     written[1].unlink()
-    with pytest.warns(GlyphnbWarning, match=f"part of a set: missing are 1 of {len(shapes)}"):
+    with pytest.warns(GlyphnbWarning, match=f"lacks 1 of the {len(shapes)} images"):
         part = load_data(tmp_path / "set", 16)
     assert len(part) == len(shapes) - 1
 
