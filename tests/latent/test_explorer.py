@@ -3,11 +3,11 @@
 import base64
 import io
 import re
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
+from waiting import until
 
 from glyphnb import GlyphnbError, GlyphSet, open_model
 from glyphnb.latent.explorer import images_like_training, write_explorer
@@ -33,14 +33,6 @@ def explorer(new_page, page_file):
         return page
 
     return explorer
-
-
-def until(page, condition, seconds=10):
-    "Wait for a condition. (Playwright's own way needs `eval`, which the page forbids.)"
-    end = time.monotonic() + seconds
-    while not page.evaluate(f"Boolean({condition})"):
-        assert time.monotonic() < end, condition
-        page.wait_for_timeout(20)
 
 
 def code_of(page):
@@ -126,9 +118,7 @@ def test_a_mouse_drags_the_point_and_the_pins(explorer):
     page.mouse.move(*at_code(page, [2, -1]), steps=3)
     page.mouse.up()
     np.testing.assert_allclose(page.evaluate(f"Array.from({PAD}.pins[1])"), [2, -1], atol=0.05)
-    page.wait_for_timeout(300)
-    until(page, f"{PAD}.images !== null")
-    assert abs(drawn(page, ".strip") - before).max() > 100
+    until(page, lambda: abs(drawn(page, ".strip") - before).max() > 100)
 
 
 def test_the_text_names_the_letters_that_are_near(explorer, shipped):
@@ -207,8 +197,7 @@ def test_a_letter_that_is_typed_is_found(explorer):
     page = explorer()
     for letter in "لب":
         page.fill(".draw input", letter)
-        page.wait_for_timeout(150)
-        assert page.inner_text(".neighbours li >> nth=0").split()[0] == letter
+        until(page, lambda: page.inner_text(".neighbours").split()[:1] == [letter])  # noqa: B023
     text = page.inner_text(".draw .note")
     assert re.search(r"mean \(-?\d\.\d+, -?\d\.\d+\), standard deviation \(0\.\d+, 0\.\d+\)", text)
     seen, back = (
@@ -308,8 +297,8 @@ def test_nothing_is_wrong_for_a_screen_reader(explorer, options):
         "document.querySelector('[aria-live]').textContent"
         "=== document.querySelector('.near').textContent",
     )
-    label = page.get_attribute(".letter canvas", "aria-label")
-    assert page.inner_text(".near") in label
+    near = page.inner_text(".near")
+    until(page, lambda: near in page.get_attribute(".letter canvas", "aria-label"))
 
 
 def test_light_on_dark_in_the_dark(explorer):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from waiting import until
 
 from glyphnb import Autoencoder, ConditionalVAE, GlyphnbError, LatentPad, open_model
 
@@ -137,17 +138,25 @@ def test_a_model_of_ours_runs_in_the_browser_and_its_code_reaches_python(shown, 
     page = shown(pad)
     box = page.locator(".plane").bounding_box()
     page.mouse.click(box["x"] + 0.3 * box["width"], box["y"] + 0.4 * box["height"])
-    page.wait_for_timeout(200)
     x0, y0, x1, y1 = pad.data["view"]
-    np.testing.assert_allclose(pad.code, [x0 + 0.3 * (x1 - x0), y1 - 0.4 * (y1 - y0)], atol=0.05)
+    place = [x0 + 0.3 * (x1 - x0), y1 - 0.4 * (y1 - y0)]
+    until(page, lambda: np.allclose(pad.code, place, atol=0.05))
     assert page.asked == []  # Python was not asked for images
     page.evaluate("model.set('code', [1.5, 0.25])")  # Python sets the code
-    page.wait_for_timeout(100)
+    until(page, lambda: "1.50, 0.25" in page.inner_text(".numbers"))
     code = page.evaluate("Array.from(document.querySelector('.glyphnb-pad').glyphnb.code)")
-    assert code == [1.5, 0.25] and "1.50, 0.25" in page.inner_text(".numbers")
+    assert code == [1.5, 0.25]
     page.evaluate("leave()")
     assert page.evaluate("document.querySelectorAll('.plane').length") == 0
     assert page.evaluate("Object.values(listeners).flat().length") == 0
+
+
+def ink_of(page):
+    "The 20 x 20 pixels of the letter that is shown, dark 0 to 255."
+    ink = page.evaluate("""() => { const canvas = document.querySelector(".letter canvas");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, 20, 20);
+        return Array.from({ length: 400 }, (_, i) => 255 - data[4 * i]); }""")
+    return np.reshape(ink, (20, 20))
 
 
 @pytest.mark.parametrize("with_encode", [True, False])
@@ -158,18 +167,14 @@ def test_functions_of_ones_own_are_asked_in_python(shown, with_encode):
     page = shown(pad)
     for code in ([1, 0.5], [-1.2, 1.5]):
         page.evaluate("(code) => model.set('code', code)", code)
-        page.wait_for_timeout(200)
-        ink = page.evaluate("""() => { const canvas = document.querySelector(".letter canvas");
-            const { data } = canvas.getContext("2d").getImageData(0, 0, 20, 20);
-            return Array.from({ length: 400 }, (_, i) => 255 - data[4 * i]); }""")
         wanted = 255 * rings.decode([code])[0, ..., 0]
-        np.testing.assert_allclose(np.reshape(ink, (20, 20)), wanted, atol=1)
+        until(page, lambda: np.allclose(ink_of(page), wanted, atol=1))  # noqa: B023
     assert page.locator(".draw").count() == with_encode
     if with_encode:
         page.fill(".draw input", "O")
-        page.wait_for_timeout(300)
-        assert "code" in page.inner_text(".draw .note") and "encode" in page.asked
-        np.testing.assert_allclose(pad.code[1], 0, atol=1e-6)
+        until(page, lambda: "code" in page.inner_text(".draw .note"))
+        until(page, lambda: abs(pad.code[1]) < 1e-6)  # the code reaches Python
+        assert "encode" in page.asked
 
 
 def test_a_slow_function_is_asked_once_at_a_time_and_for_the_last_place(shown):
@@ -183,10 +188,9 @@ def test_a_slow_function_is_asked_once_at_a_time_and_for_the_last_place(shown):
     page.evaluate("""async () => { for (const x of [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1]) {
         model.set("code", [x, 0]);
         await new Promise((done) => setTimeout(done, 25)); } }""")
-    page.wait_for_timeout(700)
-    level = """() => document.querySelector(".letter canvas").getContext("2d")
+    level = """document.querySelector(".letter canvas").getContext("2d")
         .getImageData(0, 0, 1, 1).data[0]"""
-    assert page.evaluate(level) == 0  # all ink, as at the last place
+    until(page, f"{level} === 0")  # all ink, as at the last place
     assert len(page.asked) <= 3
 
 
@@ -198,11 +202,9 @@ def test_an_error_of_such_a_function_is_shown(shown):
 
     page = shown(LatentPad(decode, latent_dim=2, code=[0, 0], pins=[[0, 0], [0.1, 0]]))
     page.evaluate("model.set('code', [1, 0])")
-    page.wait_for_timeout(200)
-    assert "RuntimeError: too far" in page.inner_text(".morph .note")
+    until(page, lambda: "RuntimeError: too far" in page.inner_text(".morph .note"))
     page.evaluate("model.set('code', [0.1, 0])")
-    page.wait_for_timeout(200)
-    assert page.inner_text(".morph .note") == ""
+    until(page, lambda: page.inner_text(".morph .note") == "")
 
 
 def test_layers_of_ones_own_are_asked_in_python(shown):
