@@ -38,7 +38,7 @@ def to_uint8(
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #paper-of
 class Paper(NamedTuple):
-    "What an image tells of its paper."
+    "What an image tells about its paper."
 
     score: float  # 2: surely light; -2: surely dark; from -1 to 1: not sure; 0: a blank image
     frame: int = 0  # Pixels along each edge that belong to a frame around the paper
@@ -149,7 +149,7 @@ def _weigh(grey: np.ndarray, level: int, edge: float, doubtful: float) -> float:
 
 
 def _pieces(mask: np.ndarray, tones: np.ndarray, level: int) -> int:
-    "Count connected pieces of a mask, but for specks and for those that are hardly above the level."
+    "Count connected pieces of a mask, except specks and pieces that are hardly above the level."
     if not mask.any():
         return 0
     steps = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
@@ -179,7 +179,7 @@ def _root(of: list[int], i: int) -> int:
 # %% ../../nbs/1_letters/10_glyphs.ipynb #ink
 def to_ink(
     grey: np.ndarray,  # `(height, width)` uint8 grey levels, or `(height, width, 3)` colours
-    paper: str | Paper = "auto",  # Tone of the paper: "white", "black", or as the image tells
+    paper: str | Paper = "auto",  # Tone of the paper: "white", "black", or "auto": as it seems
 ) -> np.ndarray:  # The same shape, uint8, 0 paper, 255 ink
     "Turn an image into ink: inverted when the paper is light. Raises `GlyphnbError` for other tones."
     if not isinstance(paper, Paper) and paper not in ("auto", "white", "black"):
@@ -209,13 +209,13 @@ def as_on_black(
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #error
 def _one_line(message) -> str:
-    "Spell out control characters and surrogates (half characters), which the name of a file may have."
+    "Spell out control characters and surrogates (half characters), which the name of a file may contain."
     odd, text = "[\x00-\x1f\x7f-\x9f\ud800-\udfff]", re.sub(r"[\r\n\t]+ *", " ", str(message))
     return re.sub(odd, lambda found: f"\\x{ord(found[0]) & 255:02x}", text)
 
 
 class GlyphnbError(ValueError):
-    """Something that its reader can mend.
+    """An error that its reader can mend.
 
     The message is one line: what was wrong, what was found, and what to do. Errors about files keep
     Python's own names, such as `FileNotFoundError`; every other error is a bug.
@@ -226,7 +226,7 @@ class GlyphnbError(ValueError):
 
 
 class GlyphnbWarning(UserWarning):
-    "Something that was worked around, and that its reader may want to mend; in one line, too."
+    "A warning of one line: glyphnb worked around a problem that the reader may want to mend."
 
     def __init__(self, message):
         super().__init__(_one_line(message))
@@ -243,7 +243,7 @@ class GlyphSet:
     ink: np.ndarray  # `(n, height, width)` uint8, 0 paper, 255 ink; or `(n, height, width, 3)`
     letters: Any  # `(n,)` strings, what is drawn; a list becomes an array
     faces: Any  # `(n,)` strings, who drew it: a typeface or a folder
-    origins: dict = field(default_factory=dict)  # Face to what is known of it: family, licence, …
+    origins: dict = field(default_factory=dict)  # Face to facts about it: family, licence, …
 
     def __post_init__(self):
         self.ink = np.asarray(self.ink)
@@ -339,7 +339,7 @@ def split_graphemes(
 
 
 def _range(part: str) -> list[str]:
-    "List the letters of a range such as `а-я` or `U+0410-U+042F`, or of one `U+0416`; else none."
+    "List the letters of a range such as `а-я` or `U+0410-U+042F`, or of one `U+0416`, or nothing."
     end = r"(?:U\+([0-9A-Fa-f]{4,6})|(\S))"
     found = re.fullmatch(f"{end}-{end}", part) or re.fullmatch(r"(U\+([0-9A-Fa-f]{4,6}))", part)
     if not found:

@@ -70,7 +70,7 @@ def _lacking(path: Path, text: str) -> list[str]:
 
 
 def _spelled(path: Path, letter: str) -> str | None:
-    "Write a letter in characters of a font, é as one or as e with an accent; `None` if it lacks some."
+    "Write a letter in characters that a font has, é as one or as two; `None` if it lacks some."
     has, silent = read_characters(path), JOINERS + "\ufe0e\ufe0f"
     forms = (unicodedata.normalize(form, letter) for form in ("NFC", "NFD"))
     whole = (f for f in forms if all(ord(c) in has or c.isspace() or c in silent for c in f))
@@ -80,7 +80,7 @@ def _spelled(path: Path, letter: str) -> str | None:
 def find_fonts(
     text: str = "",  # Only faces that can draw every character of this text
 ) -> dict[str, Path]:  # Name of the face to its font file
-    "List 21 text faces that ship with Matplotlib, by family and weight; glyphnb adds one for versions before 3.11."
+    "List 21 text faces that ship with Matplotlib, by family and weight; for versions before 3.11, glyphnb adds one."
     homes = {"matplotlib": "mpl-data/fonts/ttf", "glyphnb": "static"}  # Matplotlib is not loaded
     folders = [Path(str(find_spec(name).origin)).parent / at for name, at in homes.items()]  # type: ignore[union-attr]
     fonts: dict[str, Path] = {}
@@ -125,7 +125,7 @@ def find_face(
 ) -> Typeface:
     """Find a typeface, and the instance of a variable one that is named after a colon.
 
-    Raises `FileNotFoundError`, or `GlyphnbError` for another file, or an instance that it lacks.
+    Raises `FileNotFoundError`, or `GlyphnbError` for a file that is not a font or lacks the instance.
     """
     head, asked = _apart(face)
     name, path = _font_file(head)
@@ -176,7 +176,7 @@ def system_fonts(
         try:
             names = (font := open_font(path))["name"]
             family, style = (names.getBestFamilyName(), names.getBestSubFamilyName())
-        except Exception:  # a font of somebody else's may be anything
+        except Exception:  # a font of unknown origin may be damaged in any way
             continue
         usual = style in (None, "Regular", "Book", "Roman", "Normal")
         if family and (pictures or has_outlines(font)):
@@ -193,7 +193,7 @@ def can_draw(
 
 # %% ../../nbs/1_letters/11_typefaces.ipynb #more-fonts
 def first_set(
-    faces: str | Path | list,  # Names in `find_fonts()` or font files, or "all" that ship
+    faces: str | Path | list,  # As in `render_glyphs`
 ) -> str:  # Name in `GLYPH_SETS`
     """Name the first set of letters that all faces can draw; for fonts of your own, their script comes first.
 
@@ -259,7 +259,7 @@ def sha256(
 
 def describe_font(
     path: str | Path,  # TTF or OTF file
-) -> dict:  # File, SHA-256, and, where it says so: name, version, copyright, maker, licence
+) -> dict:  # File, SHA-256 and, if the font states them: name, version, copyright, maker, licence
     "Read a font's name, style, licence and version from its name table."
     parts = {"name": 4, "version": 5, "copyright": 0, "maker": 8, "licence": 13, "licence_url": 14}
     with reading_font(path):
@@ -362,13 +362,14 @@ def _in_form(letters: list[str], form: str | None) -> list[str]:
 def render_glyphs(
     letters: str = "arabic",  # A name in `GLYPH_SETS`, ranges such as "а-я", or a text
     faces: str | Path | list = "DejaVu Sans",  # Names in `find_fonts()`, font files, or "all"
-    size: int = 1000,  # Pixels per side; a smaller letter is a large one scaled down
+    size: int = 1000,  # Pixels per side; below 1000, letters are drawn at 1000 and reduced
     align: str = "ink",  # Centre each by its ink, or let all stand on one "baseline"
     form: str | None = None,  # "initial", "medial" or "final": as inside a word, where letters join
 ) -> GlyphSet:  # One glyph per face and letter, face by face
-    """Draw letters at one font size per face; of a collection (.ttc), the first face.
+    """Draw letters at one font size per face.
 
-    Of a variable font, `find_face` knows the instances: "Inter.ttf:Bold" or "Inter.ttf:wght=650".
+    Of a collection (.ttc), the first face is drawn. An instance of a variable font is named as in
+    `find_face`: "Inter.ttf:Bold" or "Inter.ttf:wght=650".
 
     Warns of a collection, and when letters need shaping and Pillow has no libraqm. Raises `FileNotFoundError` for an
     unknown face, and `GlyphnbError` for a file that is not a font, characters that a face lacks
