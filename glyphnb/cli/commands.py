@@ -53,13 +53,13 @@ class Steps:
 
     def __init__(
         self,
-        total: int,  # How many there will be
+        total: int,  # Number of steps
     ):
         self.total, self.number = total, 0
 
     def __call__(
         self,
-        text: str,  # What happens now
+        text: str,  # Name of the step
     ):
         "Say the number and the name of the next step."
         self.number += 1

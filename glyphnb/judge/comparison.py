@@ -34,7 +34,7 @@ def contestants(
 # %% ../../nbs/5_judge/54_comparison.ipynb #compare
 def compare_objectives(
     training: np.ndarray,  # `(n, height, width, channels)` in [0, 1]; binary for a likelihood of binary data
-    test: np.ndarray,  # The same, never trained on
+    test: np.ndarray,  # Images of the same form that no model is trained on
     latent_dim: int = 8,  # Numbers in a code
     epochs: int = 60,  # Passes over `training`
     k: int = 5000,  # Codes per image in the estimate of log p(x)

@@ -44,7 +44,7 @@ def check_vae(
 
 
 def log_joint(
-    vae: VAE,  # A `VAE`; of a conditional one, `vae.given(label)`
+    vae: VAE,  # A `VAE`; for a conditional VAE, `vae.given(label)`
     images,  # `(n, height, width, channels)` in [0, 1]
     codes,  # `(m, latent_dim)`
     batch_size: int = 512,  # Codes to decode at a time
@@ -71,7 +71,7 @@ class Exact(NamedTuple):
     "Log-likelihoods by integration, with the mean and covariance of each posterior p(z|x)."
 
     nats: np.ndarray  # `(n,)` log p(x), the larger the better
-    error: np.ndarray  # `(n,)` nats by which the last halving of the cells changed it
+    error: np.ndarray  # `(n,)` nats by which the last halving of the cells changed `nats`
     z_mean: np.ndarray  # `(n, latent_dim)` posterior means
     z_cov: np.ndarray  # `(n, latent_dim, latent_dim)` posterior covariances
 
@@ -189,7 +189,7 @@ def _log_weights(vae, images, posterior, scales, rngs, batch_size):
 
 # %% ../../nbs/5_judge/50_likelihood.ipynb #log-likelihood
 def log_likelihood(
-    vae: VAE,  # A `VAE`; of a conditional one, `vae.given(label)`
+    vae: VAE,  # A `VAE`; for a conditional VAE, `vae.given(label)`
     images,  # `(n, height, width, channels)` in [0, 1]
     k: int = 500,  # Codes per image; memory does not depend on it
     seed: int = 0,  # Chooses the codes

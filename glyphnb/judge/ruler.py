@@ -79,7 +79,7 @@ def copied_share(
 
 # %% ../../nbs/5_judge/52_ruler.ipynb #measure-drawing
 class Drawing(NamedTuple):
-    "What a model draws; the first three are shares in [0, 1] that are sharp and whole."
+    "What a model draws; the first three numbers are the shares, in [0, 1], that are sharp and whole."
 
     samples: float  # Of samples of the density
     sheet: float  # Of a sheet of 10 x 10 codes
@@ -92,10 +92,10 @@ def measure_drawing(
     model,  # With `encode` and `decode`
     prior,  # With `sample` and `quantiles`: from `fit_prior`, or a `NormalPrior`
     letters: GlyphSet,  # The letters that the model knows, at its size
-    images: GlyphSet,  # What it was trained on
+    images: GlyphSet,  # What the model was trained on
     fresh: GlyphSet,  # Other distortions of the same letters
-    n: int = 500,  # Samples, and pairs of letters at most
-    seed: int = 0,  # Chooses them
+    n: int = 500,  # Number of samples, and largest number of pairs of letters
+    seed: int = 0,  # Chooses samples and pairs
 ) -> Drawing:
     "Measure samples, a sheet, straight morphs and copies. Raises `GlyphnbError` for a single letter."
     if len(letters) < 2:
