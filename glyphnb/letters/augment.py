@@ -33,7 +33,7 @@ def create_augmentor_pipeline(
 ):  # An `Augmentor.Pipeline`; call `sample(n)` on it, or `process()` for one copy of each letter
     """Prepare the recipe of this chapter for a folder of letters.
 
-    Raises `FileNotFoundError` when there is no such folder, `GlyphnbError` when it has no images.
+    Raises `FileNotFoundError` when there is no such folder, and `GlyphnbError` when it has no images.
     """
     import Augmentor  # late: it takes half a second, and only this function needs it
 
@@ -152,7 +152,7 @@ class Rotate(Distortion):
 
 @dataclass(frozen=True)
 class Tilt(Distortion):
-    "Move both ends of the left (or, below 0, the right) edge outwards, in sides: a page turned away."
+    "Move the ends of the left edge outwards (if negative, of the right edge), in sides: a page turned away."
 
     amount: tuple[float, float] = (-1.0, 1.0)
 
@@ -187,7 +187,7 @@ def augment(
     size: int = 64,  # Pixels per side of a copy
     seed: int | Sequence[int] = 0,  # The same seed gives the same copies
     distortions: Sequence[Distortion] = ARTICLE,  # What may happen to a copy, in this order
-    fresh: bool = False,  # Change every copy: where chance leaves one as it is, choose a distortion
+    fresh: bool = False,  # Change every copy: if chance leaves a copy unchanged, choose a distortion
     shuffle: bool = True,  # Mix the copies; otherwise they follow the order of the originals, again and again
 ) -> GlyphSet:  # Copies with the letters and faces of their originals
     """Distort glyphs in memory: the recipe of `create_augmentor_pipeline` unless another is given.
@@ -336,7 +336,7 @@ def _spread(arrows: np.ndarray, size: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Elastic(Distortion):
-    "Draw the letter on rubber: smooth random shifts, their root mean square a share of the side."
+    "Bend the letter by smooth random shifts; their root mean square is a share of the side."
 
     amount: tuple[float, float] = (0.01, 0.03)
 

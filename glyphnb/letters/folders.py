@@ -106,7 +106,7 @@ _natural = natsort_keygen()
 
 
 def _holds_copies(folder: Path) -> bool:
-    "Tell whether Augmentor's copies were written to a folder: it does not stand for a letter."
+    "Tell whether a folder holds Augmentor's copies: such a folder does not stand for a letter."
     if any(rec.get("call") == "create_augmentor_pipeline" for rec in read_provenance(folder)):
         return True
     found = folder.iterdir() if folder.name == "output" else ()
@@ -169,14 +169,14 @@ def list_images(
 # %% ../../nbs/1_letters/13_folders.ipynb #read-folder
 def read_folder(
     dir_path: str | Path,  # Folder of images, or of folders of images
-    paper: str = "auto",  # Tone of the paper: "white", "black", or as the images tell together
+    paper: str = "auto",  # Tone of the paper: "white", "black", or "auto", a vote of the images
     skip_unreadable: bool = False,  # Warn about files that are not images instead of raising
     colour: bool = False,  # Read coloured ink
     max_pixels: int = MAX_PIXELS,  # Refuse larger images
 ):  # Yields pairs: the file, and its `(height, width)` or `(height, width, 3)` uint8 ink
     """Read the images of a folder one by one, in natural order, as ink.
 
-    Warns of blank images, and where images differ in their paper or do not tell it. Raises
+    Warns of blank images, and of images whose paper differs from the others or is unclear. Raises
     `FileNotFoundError`, or `GlyphnbError` naming a file that is not an image.
     """
     paths, place = list_images(dir_path), Path(dir_path)
@@ -219,7 +219,7 @@ def is_coloured(
     paper: str = "auto",  # As in `read_folder`
     max_pixels: int = MAX_PIXELS,  # As in `read_folder`
 ) -> bool:
-    "Tell whether one letter in four is in strong colours, from up to 20 images; the blue of a pen is not strong."
+    "Tell whether at least one letter in four has strong colours, from up to 20 images; the blue of a pen is not strong."
     paths, votes = list_images(dir_path), []
     for reading in read_images(paths[:: -(-len(paths) // 20)], True, max_pixels):
         if reading.levels is None:
@@ -272,7 +272,7 @@ def png_names(
 def change_image_background(
     orig_dir_path: str | Path,  # Folder of images, or of folders of images
     converted_path: str | Path,  # Folder for the results, made if it is not there
-    paper: str = "auto",  # Tone of the paper: "white", "black", or as the images tell together
+    paper: str = "auto",  # Tone of the paper: "white", "black", or "auto", a vote of the images
     skip_unreadable: bool = False,  # Warn about files that are not images instead of raising
     label: str = "auto",  # Which part of a path is the letter, as in `label_files`
     colour: bool = False,  # Keep the hues of coloured letters
@@ -370,7 +370,7 @@ def prepare_letters(
     paper: str = "auto",  # As in `change_image_background`
     max_pixels: int = MAX_PIXELS,  # Refuse larger images
 ) -> GlyphSet:  # The letters as a model sees them, with their labels
-    """Take letters the way of a scan: dark on light in one folder, inverted in another, read back and reduced.
+    """Treat letters like scans: write them dark on light, invert them into another folder, read and reduce them.
 
     Raises what `adopt_images` and `load_data` raise.
     """

@@ -179,7 +179,7 @@ def _root(of: list[int], i: int) -> int:
 # %% ../../nbs/1_letters/10_glyphs.ipynb #ink
 def to_ink(
     grey: np.ndarray,  # `(height, width)` uint8 grey levels, or `(height, width, 3)` colours
-    paper: str | Paper = "auto",  # Tone of the paper: "white", "black", or "auto": as it seems
+    paper: str | Paper = "auto",  # Tone of the paper: "white", "black", or "auto": from the image
 ) -> np.ndarray:  # The same shape, uint8, 0 paper, 255 ink
     "Turn an image into ink: inverted when the paper is light. Raises `GlyphnbError` for other tones."
     if not isinstance(paper, Paper) and paper not in ("auto", "white", "black"):
@@ -339,7 +339,7 @@ def split_graphemes(
 
 
 def _range(part: str) -> list[str]:
-    "List the letters of a range such as `а-я` or `U+0410-U+042F`, or of one `U+0416`, or nothing."
+    "List the letters of a range such as `а-я` or `U+0410-U+042F`, or of `U+0416`; other text gives none."
     end = r"(?:U\+([0-9A-Fa-f]{4,6})|(\S))"
     found = re.fullmatch(f"{end}-{end}", part) or re.fullmatch(r"(U\+([0-9A-Fa-f]{4,6}))", part)
     if not found:
