@@ -163,7 +163,7 @@ def mock_sheet(
     face: str | dict = "DejaVu Sans",  # Typeface that draws them, or square uint8 ink by letter
     cell: int = 90,  # Pixels a side of a letter
     room: float = 0,  # Room between letters and between rows, in cells
-    leading: float = 1.15,  # From row to row without the room, in cells
+    leading: float = 1.15,  # Distance from row to row without the room, in cells
     rtl: bool = False,  # Rows run from right to left
     angle: float = 0,  # Tilt of the sheet in degrees, counter-clockwise positive
     perspective: float = 0,  # How far the corners move at most, as a share of the shorter side
@@ -175,7 +175,7 @@ def mock_sheet(
     wobble: float = 1,  # How unsteady the hand is; 0 gives printed letters
     gaps: int = 0,  # Breaks in the strokes of each letter
     specks: int = 0,  # Grains of dirt on the sheet
-    lines: str = "",  # Printed lines: "ruled", "grid", "boxes", "squared" or none
+    lines: str = "",  # Printed lines: "ruled", "grid", "boxes", "squared", or "" for none
     table: bool = False,  # Lay the sheet on a dark table
     ink: tuple = (40, 50, 140),  # Colour of the pen
     paper: tuple = (235, 225, 195),  # Colour of the paper

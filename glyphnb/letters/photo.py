@@ -18,7 +18,7 @@ from .glyphs import GlyphnbError, GlyphSet, fit_square
 def darkness(
     grey: np.ndarray,  # `(height, width)` uint8 photo
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # Darkness; the reduced photo; its paper
-    "Compute how much darker each pixel is than the paper around it; also, reduced, the photo and its paper."
+    "Compute how much darker each pixel is than the paper around it; also reduce the photo and its paper."
     from scipy import ndimage
     from skimage.filters import gaussian, rank
     from skimage.transform import resize
@@ -209,7 +209,7 @@ def _find_boxes(mask: np.ndarray, walls: np.ndarray, stroke: float):
 class Ink(NamedTuple):
     "Ink on a photo."
 
-    dark: np.ndarray  # `(height, width)` how much darker than the paper around, a share
+    dark: np.ndarray  # `(height, width)` how much darker than the paper around it, as a share
     mask: np.ndarray  # `(height, width)` bools: ink, without printed lines
     stroke: float  # Typical width of a stroke, in pixels
     boxes: np.ndarray  # `(height, width)` number of the printed box of each pixel, from 1, or 0

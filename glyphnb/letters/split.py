@@ -35,7 +35,7 @@ def split_by_source(
 
     Names that are not letters may be those of faces or of families; then these stay together.
     Raises `GlyphnbError` for an unknown `by`, for names that are not there, and where one side would
-    have nothing, unless nothing is to be held out.
+    be empty, unless nothing is to be held out.
     """
     if by not in ("letters", "faces", "families"):
         raise GlyphnbError(f"`by` must be 'letters', 'faces' or 'families', got {by!r}")
