@@ -88,7 +88,7 @@ def print_form(
 ) -> list[str]:  # The letters, in the order of the boxes
     """Write a form with one box for each letter, and with marks by which `scan_sheet` reads it.
 
-    Raises `GlyphnbError` for other papers, and `FileExistsError` when `out` is a file of yours.
+    Raises `GlyphnbError` for other papers, and `FileExistsError` when glyphnb did not make `out`.
     """
     if paper not in PAPERS:
         raise GlyphnbError(f"`paper` must be {' or '.join(PAPERS)}, got {paper!r}")
@@ -195,7 +195,7 @@ def _read_form(grey: np.ndarray, form: _Form, size: int, align: str):
     level, side = np.asarray(page), round((_SIDE - 2) * scale)
     home, owner = np.zeros(level.shape, np.int32), np.zeros(level.shape, np.int32)
     corners = np.rint((places + 1) * scale).astype(int)
-    for number, (left, top) in enumerate(corners, 1):  # a millimetre inside of the printed line
+    for number, (left, top) in enumerate(corners, 1):  # a millimetre inside the printed line
         home[top : top + side, left : left + side] = number
     dark = darkness(level)[0].clip(0, 1)
     dark[: round((_MARGIN + _CODE + 2) * scale)] = 0  # marks and instructions
@@ -254,7 +254,7 @@ def read_names(
 ) -> tuple[Edits, list[str]]:  # Corrections, and the names of the letters that are left
     """Read names of letters by their numbers on a contact sheet, from a text file.
 
-    Numbers with `+` between are one letter, two names cut a letter in two, and `-` drops it. Raises
+    Numbers with `+` between them are one letter, two names cut a letter in two, and `-` drops it. Raises
     `GlyphnbError` for a line that says something else.
     """
     drop, join, split = list[int](), list[tuple[int, ...]](), list[int]()
@@ -294,7 +294,7 @@ class _Page(NamedTuple):
 
 
 def _read_page(file, grey, letters, rtl, size, align, edits) -> _Page:
-    "Find the letters of a page, by the marks of a form if there are some."
+    "Find the letters of a page, by the marks of a form if there are any."
     try:
         form = _find_form(grey)
         if form is None:

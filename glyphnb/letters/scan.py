@@ -169,7 +169,7 @@ class _Layout(NamedTuple):
 
 # %% ../../nbs/1_letters/18_scan.ipynb #by-room
 def _by_room(parts: list[_Part], gaps: np.ndarray, n: int | None, stroke: float) -> list | None:
-    "Join parts whose gaps are clearly smaller than those between letters, if there is such a limit."
+    "Join parts whose gaps are clearly smaller than those between letters, if such parts exist."
     from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
     edges = np.sort(minimum_spanning_tree(np.where(np.isfinite(gaps), gaps, 0)).data)
@@ -197,7 +197,7 @@ def _alike(letters: list[_Part]) -> bool:
 
 # %% ../../nbs/1_letters/18_scan.ipynb #guide
 def _halves(letter: _Part, layout: _Layout, most: float = np.inf) -> list[_Part]:
-    "Cut a letter in two, between its parts or through its ink; an empty list where that cuts more than `most`."
+    "Cut a letter in two, between its parts or through its ink; an empty list if that cuts more than `most`."
     parts = [layout.frame.part(k, layout.pieces[k - 1]) for k in letter.labels]
     body = max(parts, key=lambda part: part.area)
     if body.area < 0.7 * letter.area:
@@ -312,7 +312,7 @@ def find_letters(
 ) -> Found:
     """Find handwritten letters on a photo, in reading order, on the common scale of the sheet.
 
-    Where their number is not that of `letters`, the glyphs are numbered. Raises `GlyphnbError` when
+    If their number is not that of `letters`, the glyphs get numbers as names. Raises `GlyphnbError` when
     there is no ink, or the letters are too small or too blurred.
     """
     if align not in ("ink", "baseline"):
@@ -336,7 +336,7 @@ def find_letters(
 
 # %% ../../nbs/1_letters/18_scan.ipynb #lay-out
 def _arrange(ink: Ink, rtl: bool, n: int | None, edits: Edits) -> _Layout:
-    "Find the layout that has n letters after the corrections; without one, what is found unguided."
+    "Find the layout that has n letters after the corrections, or else the layout without guidance."
     first, wanted = _lay_out(ink, rtl), (n or 0) - edits.change
     if n is None or first.n_letters == wanted:
         return _edit(first, edits)
@@ -370,7 +370,7 @@ def _lay_out(ink: Ink, rtl: bool, reach: float = 0.4, n: int | None = None) -> _
 
 
 def _group(parts, gaps: np.ndarray, large: float, layout: _Layout, n: int | None) -> list[_Part]:
-    "Put parts together to letters, if possible to n: by the room between them, or by the rules."
+    "Put parts together into letters, if possible n: by the room between them, or by the rules."
     by_room = _by_room(parts, gaps, n, layout.stroke) if len(parts) == len(gaps) else None
     if by_room:
         return by_room
