@@ -126,10 +126,10 @@ def draw_curves(
 
 def svg_sheet(
     outlines: Outlines,  # Letters, from `trace_outlines`
-    captions: list[str] | None = None,  # One a letter, above it
+    captions: list[str] | None = None,  # One for each letter, above it
     n_cols: int = 9,  # Letters in a row
 ) -> str:  # A whole SVG file
-    "Write letters as curves: black on white, one filled path each, in frames where they have captions."
+    "Write letters as curves: black on white, one filled path each, with a frame if there are captions."
     from fontTools.pens.svgPathPen import SVGPathPen
 
     n, head = len(outlines.letters), outlines.size // 6 if captions else 0

@@ -150,7 +150,7 @@ def _split_stem(stem: str) -> tuple[str, str]:
 
 
 def _read_stems(stems: Sequence[str]) -> list[tuple[str, str]]:
-    "Read the letter of each name of a file, and what else it says; the whole name without a letter."
+    "Read the letter of each name of a file, and what else it says; without a letter, the whole name."
     split = [_split_stem(stem) for stem in stems]
     if len({letter for letter, _ in split}) > 1 and all(letter for letter, _ in split):
         return split

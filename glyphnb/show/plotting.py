@@ -109,7 +109,7 @@ class Picture:
 # %% ../../nbs/9_show/90_plotting.ipynb #plot-history
 def _figure(width: float, height: float):
     "Make a Matplotlib figure of this size in inches, without global state."
-    from matplotlib.figure import Figure  # late: it takes longer to load than a film to make
+    from matplotlib.figure import Figure  # late: loading takes longer than making a film
 
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -136,8 +136,8 @@ def _draw_history(axes, history, names, floors, ylabel):
 
 def plot_history(
     history: dict,  # Name to list of values, one an epoch: what `train` gives
-    *names: str,  # Which quantities to draw; their `val_` twins follow by themselves
-    floors: tuple[float, float] = (0.0, 0.0),  # To subtract: from training, from validation values
+    *names: str,  # Which quantities to draw; their `val_` twins are drawn, too
+    floors: tuple[float, float] = (0.0, 0.0),  # Subtracted from training and validation values
     ylabel: str | None = None,  # What the values are
 ) -> Picture:
     """Draw training (solid) and validation (dashed) curves of one run.
@@ -151,7 +151,7 @@ def plot_history(
 
 def plot_histories(
     histories: dict[str, dict],  # Name of a run to its history
-    floors: tuple[float, float] = (0.0, 0.0),  # To subtract: from training, from validation values
+    floors: tuple[float, float] = (0.0, 0.0),  # Subtracted from training and validation values
 ) -> Picture:
     "Draw the loss of several runs side by side, on a logarithmic scale."
     figure = _figure(4.2 * len(histories), 3.2)
