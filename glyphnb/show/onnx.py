@@ -153,10 +153,10 @@ def _window(op: dict) -> dict:
 def write_onnx(
     network: dict,  # From `export_network` or `export_dense`
     arrays: Arrays,  # Its weights
-    takes: Mapping[str, tuple],  # Name of the input, and the shape of one
-    gives: Mapping[str, tuple],  # Names of the outputs, and the shape of one of each
+    takes: Mapping[str, tuple],  # Name of the input, and the shape of one example
+    gives: Mapping[str, tuple],  # Names of the outputs, and the shape of each for one example
     out: str | Path,  # `.onnx` file to write
-    notes: Mapping[str, str] | None = None,  # Texts that go along, by name
+    notes: Mapping[str, str] | None = None,  # Texts to store in the file, by name
 ) -> Path:  # `out`
     "Write a network as an ONNX file. Raises `FileExistsError` for a file that glyphnb did not make."
     from onnx import TensorProto, checker, helper, save
@@ -188,7 +188,7 @@ def export_onnx(
     out: str | Path,  # `.onnx` file to write
     takes: str,  # Name of its input
     gives: list[str],  # Names of its outputs; of a network with more outputs, the first are written
-    notes: Mapping[str, str] | None = None,  # Texts that go along, by name
+    notes: Mapping[str, str] | None = None,  # Texts to store in the file, by name
 ) -> Path:  # `out`
     "Write a Keras network as an ONNX file. Raises `GlyphnbError` for a layer that is not in the list."
     arrays = Arrays()
