@@ -38,22 +38,22 @@ NOISE = 0.2  # share of pixels that salt and pepper replace for the denoiser
 
 
 class Recipe(NamedTuple):
-    "A model, and for how long it is trained."
+    "A model, and the number of epochs of its training."
 
     model: Autoencoder
     epochs: int
 
 
 def epochs_for(
-    n_images: int,  # How many there are to learn from
+    n_images: int,  # Number of training images
     steps: int = 3000,  # Of 64 images
 ) -> int:
-    "Passes over the images that make so many steps: with fewer images, there are more passes."
+    "Compute how many passes over the images make so many steps; fewer images need more passes."
     return max(math.ceil(steps / math.ceil(n_images / 64)), 1)
 
 
 def demo_models(
-    n_images: int,  # How many there are to learn from
+    n_images: int,  # Number of training images
     epochs: int | None = None,  # Of the VAE, by default 3,000 steps; the others take 2/5 of them
     seed: int = 0,  # Fixes the first weights and the noise
     channels: int = 1,  # 3 for coloured letters
@@ -72,7 +72,7 @@ def demo_models(
 # %% ../../nbs/5_judge/53_report.ipynb #measure
 def measure_models(
     models: dict[str, Autoencoder],  # Name to a trained model
-    data: Dataset,  # What they were trained on, and what they are asked
+    data: Dataset,  # Their training images, and the test images
 ) -> dict:  # Losses by model and question, the mean image's, the number of images, and the letters
     "Measure models on fresh distortions of letters that they know, and on letters never seen, if there are any."
     losses: dict = {}
@@ -104,7 +104,7 @@ class HeldOut(NamedTuple):
 def measure_held_out(
     letters: GlyphSet,  # The originals
     held_out,  # Share, number or names of letters, as in `make_dataset`
-    n_images: int = 10_000,  # Distorted images to make of them all
+    n_images: int = 10_000,  # Distorted images to make of all letters
     epochs: int | None = None,  # As in `demo_models`
     seed: int = 0,  # Fixes everything
 ) -> HeldOut:
@@ -123,7 +123,7 @@ def measure_held_out(
 # %% ../../nbs/5_judge/53_report.ipynb #draw
 def draw_results(
     models: dict[str, Autoencoder],  # The trained models of `demo_models`
-    histories: dict[str, dict],  # Name to what `train` gave
+    histories: dict[str, dict],  # Name to what `train` returned
     data: Dataset,  # What they were trained on
     letters: GlyphSet,  # The originals
     prior: MixturePrior,  # The density of the codes of the VAE, from `learn_prior`
@@ -155,7 +155,7 @@ def draw_results(
 
 # %% ../../nbs/5_judge/53_report.ipynb #film
 class Film(NamedTuple):
-    "A morph between two letters, and what they are."
+    "A morph between two letters, and the two letters."
 
     frames: np.ndarray  # `(n, height, width)` uint8 ink, from one to the other
     letters: tuple[str, str]  # What is drawn at its ends
@@ -237,7 +237,7 @@ def write_report(
     metrics: dict,  # From `measure_models`
     pictures: dict[str, Picture],  # From `draw_results`
     film: Film,  # From `film_best_pair`
-    seed: int = 0,  # For the text
+    seed: int = 0,  # Named on the page
     explorer: PadPage | None = None,  # From `pad_page`
 ) -> Path:  # The page
     """Write pictures, film and numbers, and one page that holds them all.
