@@ -20,12 +20,14 @@ from tqdm import tqdm
 from .complete import OutlineStyles, PenStyles, StyleSpace, iou
 from glyphnb.latent.outlines import (
     Faces,
+    _once,
     align_faces,
     fill_outline,
     fit_letters,
     letter_indices,
     pen_width,
     restyle,
+    signed_distance,
 )
 from ..letters.folders import label_files, list_images, read_folder
 from glyphnb.letters.glyphs import (
@@ -187,8 +189,10 @@ def complete_letters(
     if len(set(letters)) < len(letters):
         raise GlyphnbError(f"`glyphs` must hold each letter once, got {' '.join(letters)}")
     at = letter_indices(letters, styles.letters.tolist())
-    given = fit_letters(glyphs, styles, together=together, measure=styles.measure)
-    exact = fit_letters(glyphs, styles, together=together, zoom=zoom, room=True)
+    outline = _once(signed_distance)  # the letters are placed twice
+    measure = outline if styles.measure is signed_distance else styles.measure
+    given = fit_letters(glyphs, styles, together=together, measure=measure)
+    exact = fit_letters(glyphs, styles, together=together, zoom=zoom, measure=outline, room=True)
     edge, width = (exact.shape[-1] - zoom * styles.size) // 2, pen_width(exact) / zoom
     truth = fill_outline(exact)
     inner = truth[:, edge : edge + zoom * styles.size, edge : edge + zoom * styles.size]

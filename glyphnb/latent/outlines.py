@@ -29,8 +29,25 @@ def signed_distance(
     if inside.all() or not inside.any():
         found = "ink" if inside.all() else "paper"
         raise GlyphnbError(f"`ink` must show a letter, got {found} alone")
-    outwards, inwards = (ndimage.distance_transform_edt(part) for part in (~inside, inside))
-    return (outwards - inwards + np.where(inside, 0.5, -0.5)).astype("float32")
+    distances = (ndimage.distance_transform_edt(~inside) - 0.5).astype("float32")
+    edges = [np.flatnonzero(inside.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    box = tuple(slice(max(first - 1, 0), last + 2) for first, last in edges)  # of ink, and a margin
+    ink = inside[box]  # its nearest paper is in this box: to search it alone takes half the time
+    distances[box][ink] = 0.5 - ndimage.distance_transform_edt(ink)[ink]
+    return distances
+
+
+def _once(measure: Callable) -> Callable:
+    "Remember what a measure has found, for letters that are placed again and again."
+    found: dict[tuple, np.ndarray] = {}
+
+    def measured(ink):
+        key = ink.shape, ink.tobytes()
+        if key not in found:
+            found[key] = measure(ink)
+        return found[key]
+
+    return measured
 
 
 def fill_outline(
