@@ -20,7 +20,7 @@ from ..vae.vae import VAE
 
 # %% ../../nbs/5_judge/51_diagnostics.ipynb #active-units
 def kl_per_dimension(
-    vae: VAE,  # A `VAE`; of a conditional one, `vae.given(label)`
+    vae: VAE,  # A `VAE`; for a conditional VAE, `vae.given(label)`
     images,  # `(n, height, width, channels)` in [0, 1]
 ) -> np.ndarray:  # `(latent_dim,)` nats; the sum is the divergence of the loss
     "Average the divergence of each latent axis over images. Raises `GlyphnbError` when shapes do not fit."
@@ -29,7 +29,7 @@ def kl_per_dimension(
 
 
 def active_units(
-    vae: VAE,  # A `VAE`; of a conditional one, `vae.given(label)`
+    vae: VAE,  # A `VAE`; for a conditional VAE, `vae.given(label)`
     images,  # `(n, height, width, channels)` in [0, 1]
     threshold: float = 0.01,  # On the variance of an axis' means between images
 ) -> np.ndarray:  # `(latent_dim,)` bools: does the mean of this axis follow the image?
@@ -41,7 +41,7 @@ def active_units(
 
 # %% ../../nbs/5_judge/51_diagnostics.ipynb #outside-posteriors
 def outside_posteriors(
-    vae: VAE,  # A `VAE`; of a conditional one, `vae.given(label)`
+    vae: VAE,  # A `VAE`; for a conditional VAE, `vae.given(label)`
     images,  # `(n, height, width, channels)` in [0, 1], whose approximate posteriors count
     codes,  # `(m, latent_dim)`
     deviations: float = 3.0,  # A posterior covers what is closer, in standard deviations of its own
@@ -58,13 +58,16 @@ def nearest_image(
     known,  # `(m, height, width, channels)` in [0, 1], where to look for copies
 ) -> tuple[np.ndarray, np.ndarray]:  # `(n,)` distances in grey levels of 255; `(n,)` indices
     "Find the closest known image: the root mean square difference of the pixels, and its index."
-    from sklearn.neighbors import NearestNeighbors  # late: it takes a second to load
-
     images = as_images(images)
     known = as_images(known, images.shape[1:], "known")
-    finder = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(known.reshape(len(known), -1))
-    distance, index = finder.kneighbors(images.reshape(len(images), -1))
-    return distance[:, 0] * 255 / images[0].size ** 0.5, index[:, 0]
+    pixels, stored = images.reshape(len(images), -1), known.reshape(len(known), -1)
+    halves, found = 0.5 * np.einsum("mp,mp->m", stored, stored), []
+    for some in np.array_split(pixels, range(256, len(pixels), 256)):  # in memory at a time
+        # |x - y|^2 = |x|^2 - 2 (xy - |y|^2 / 2): the last part is largest for the closest y
+        index = (some @ stored.T - halves).argmax(axis=1)
+        found.append((255 * np.sqrt(((some - stored[index]) ** 2).mean(axis=1)), index))
+    distance, index = (np.concatenate(part) for part in zip(*found, strict=True))
+    return distance, index
 
 # %% ../../nbs/5_judge/51_diagnostics.ipynb #mean-image-nats
 def mean_image_nats(
@@ -197,17 +200,17 @@ def _copies(model, images, known, seed) -> list[Finding]:
 
 # %% ../../nbs/5_judge/51_diagnostics.ipynb #diagnose
 def diagnose(
-    model,  # An `Autoencoder` or a `VAE`; of a conditional one, `model.given(label)`
+    model,  # An `Autoencoder` or a `VAE`; for a conditional VAE, `model.given(label)`
     images,  # `(n, height, width, channels)` in [0, 1], n at least 2
-    known=None,  # Images that it has learned from, the same shape: then copies and a leak are looked for
+    known=None,  # Training images of the model: with them, it looks for copies and a leak
     k: int = 500,  # Codes per image in the estimate of log p(x)
     seed: int = 0,  # Chooses the codes
-) -> list[Finding]:  # Each takes for granted that those above it are in order
+) -> list[Finding]:  # Each assumes that the findings above it are good
     """Examine a model: has it learned anything, what does its code say, can it draw, does it remember?
 
     Samples are drawn from the density that the model carries, or from N(0, I). An autoencoder is asked
     the first questions only; a model whose loss is not finite, the first one. The model is compiled
-    anew, for its loss in nats. Raises `GlyphnbError` for images that are not the model's.
+    anew, for its loss in nats. Raises `GlyphnbError` for images of another shape than the model's.
     """
     if model.conditional:
         check_vae(model)
