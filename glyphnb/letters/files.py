@@ -307,9 +307,7 @@ def read_provenance(
     """
     records = _read_records(Path(dir_path, PROVENANCE))
     if records is None and warn:
-        text = (
-            f"{Path(dir_path, PROVENANCE)}: glyphnb did not write it, so its letters are not read"
-        )
+        text = f"{Path(dir_path, PROVENANCE)}: glyphnb did not write it, so it is not read"
         warnings.warn(text, GlyphnbWarning, stacklevel=2)
     listed = {name for record in records or () for name in record.get("files", {})} if warn else ()
     lost = {name for name in listed if not Path(dir_path, name).exists()}

@@ -254,8 +254,7 @@ def read_names(
 ) -> tuple[Edits, list[str]]:  # Corrections, and the names of the letters that are left
     """Read names of letters by their numbers on a contact sheet, from a text file.
 
-    Numbers with `+` between them are one letter, two names cut a letter in two, and `-` drops it. Raises
-    `GlyphnbError` for a line that says something else.
+    `+` joins letters, two names cut a letter in two, `-` drops a letter. Raises `GlyphnbError` for other lines.
     """
     drop, join, split = list[int](), list[tuple[int, ...]](), list[int]()
     names: dict[int, list[str]] = {}
@@ -323,9 +322,8 @@ def _read_pages(files, letters, rtl, size, align, edits: Edits) -> list[_Page]:
         return [_read_page(*pages[0], letters, *how, edits)]
     read, first = [_read_page(*page, None, *how, NO_EDITS) for page in pages], 1
     if letters and edits == NO_EDITS and sum(len(p.found.glyphs) for p in read) != len(letters):
-        for k, page in enumerate(pages):
-            if not read[k].is_form:  # a form names its letters itself
-                read[k] = _read_page(*page, letters, *how, NO_EDITS)
+        both = zip(read, pages, strict=True)  # a form names its letters itself
+        read = [r if r.is_form else _read_page(*page, letters, *how, NO_EDITS) for r, page in both]
     for k, page in enumerate(pages):
         here = range(first, first + len(read[k].found.glyphs))
         own, first = _part_of(edits, here), here.stop

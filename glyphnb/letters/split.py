@@ -83,9 +83,7 @@ def make_dataset(
     by: str = "letters",  # What is held out: "letters", "faces" or "families"
     seed: int = 0,  # The same seed gives the same sets
     distortions: Sequence[Distortion] = ARTICLE,  # Of `train`
-    test_distortions: Sequence[
-        Distortion
-    ] = ARTICLE,  # Of the other sets, so that results stay comparable
+    test_distortions: Sequence[Distortion] = ARTICLE,  # Of the other sets, for comparable results
     stream: bool = False,  # Distort the training images anew in every epoch: a `Stream`
 ) -> Dataset:  # Three `GlyphSet`s
     """Split by source, then augment: a set to learn from, and two sets for two questions.
