@@ -46,15 +46,27 @@ def tint(
     colours = ink_colour(hues).astype("float32")[number]  # `(n, height, 3)`
     coloured = images * colours[:, :, None]
     if style == "paper":
-        from scipy.ndimage import gaussian_filter
-
-        rng = np.random.default_rng([seed, len(images)])  # another set, another grain
-        noise = rng.normal(size=images.shape[:3])
-        grain = gaussian_filter(noise, (0, 0.5, 3))  # fibres lie along the rows
-        grain = np.clip(0.2 + 0.05 * grain / max(grain.std(), 1e-9), 0, 0.4)[..., None]
-        yellow = ink_colour(4 * np.pi / 3)
-        coloured = coloured + ((1 - images) * grain * yellow).astype("float32")
+        coloured += _yellow(images, _grain(images.shape[:3], seed))
     return coloured, np.repeat(coloured.mean(axis=-1, keepdims=True), 3, axis=-1)
+
+
+def _grain(shape, seed: int) -> np.ndarray:
+    "Draw the grain of paper, in place: a large image leaves no room for copies."
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng([seed, shape[0]])  # another set, another grain
+    grain = rng.normal(size=shape)
+    gaussian_filter(grain, (0, 0.5, 3), output=grain)  # fibres lie along the rows
+    deviation = max(grain.std(), 1e-9)
+    grain *= 0.05
+    grain /= deviation
+    grain += 0.2
+    return np.clip(grain, 0, 0.4, out=grain)
+
+
+def _yellow(images: np.ndarray, grain: np.ndarray) -> np.ndarray:
+    "Ink of the paper, where a letter leaves it visible."
+    return ((1 - images) * grain[..., None] * ink_colour(4 * np.pi / 3)).astype("float32")
 
 # %% ../../nbs/2_autoencoders/26_colour.ipynb #tint-greys
 _AT_ONCE = 4_000_000  # pixels that are coloured together, so that a large image takes no gigabytes
@@ -70,14 +82,18 @@ def tint_greys(
     "Colour images of any size, one by one."
     coloured = {}
     for name, ink, letter in zip(greys, read_inks(greys, paper), letters, strict=True):
-        # Without grain, colours change only from row to row: columns can be coloured in parts.
-        step, parts = ink.shape[1] if style == "paper" else 1 + _AT_ONCE // len(ink), []
+        # Colours change only from row to row: columns can be coloured in parts, on one paper.
+        grain = _grain((1, *ink.shape), seed) if style == "paper" else None
+        coloured[name] = np.empty((*ink.shape, 3), np.uint8)
+        step = 1 + _AT_ONCE // len(ink)
         for k in range(0, ink.shape[1], step):
-            inks, _ = tint(ink[None, :, k : k + step], np.array([letter]), seed, style)
-            parts.append(
-                255 - np.rint(255 * inks[0].clip(0, 1)).astype(np.uint8)
-            )  # ink absorbs light
-        coloured[name] = np.concatenate(parts, axis=1)
+            part = as_images(ink[None, :, k : k + step])
+            plain = style if grain is None else "gradient"
+            inks, _ = tint(part, np.array([letter]), seed, plain)
+            if grain is not None:
+                inks += _yellow(part, grain[:, :, k : k + step])
+            absorbed = np.rint(255 * inks[0].clip(0, 1)).astype(np.uint8)
+            coloured[name][:, k : k + step] = 255 - absorbed  # ink absorbs light
     return coloured
 
 # %% ../../nbs/2_autoencoders/26_colour.ipynb #transfer-colour
