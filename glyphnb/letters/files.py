@@ -62,7 +62,7 @@ def check_replaceable(
 
 @contextmanager
 def _naming(path):
-    "Name a file or folder in errors of the system that name none, such as that of a full disk."
+    "Name a file or folder in errors of the system that lack a name, such as that of a full disk."
     try:
         yield
     except OSError as error:

@@ -66,7 +66,7 @@ def get_pixel(
 
 # %% ../../nbs/1_letters/13_folders.ipynb #list-images
 def _recorded_labels(records) -> dict[str, tuple[str, str]]:
-    "Read the letter and the face of each file, by its name, as far as a provenance tells them."
+    "Read the letter and the face of each file, by its name, as far as a provenance gives them."
     labels = {}
     for record in records:
         before = record.get("sources")
@@ -80,7 +80,7 @@ def _recorded_labels(records) -> dict[str, tuple[str, str]]:
 
 
 def _recorded_origins(records) -> dict[str, dict]:
-    "Collect what a provenance tells of each face."
+    "Collect what a provenance says about each face."
     origins: dict = {}
     for record in records:
         sources = record.get("sources")

@@ -27,7 +27,7 @@ def to_float(
 
 # %% ../../nbs/1_letters/10_glyphs.ipynb #to-uint8
 def to_uint8(
-    images,  # `(n, height, width, channels)` floats in [0, 1]; what lies outside is clipped
+    images,  # `(n, height, width, channels)` floats in [0, 1]; other values are clipped
 ) -> np.ndarray:  # `(n, height, width)` uint8, or `(n, height, width, 3)` of three channels
     "Turn images into ink, rounding to the nearest of 256 levels. Raises `GlyphnbError` for NaN."
     images = np.asarray(images)

@@ -180,7 +180,7 @@ def _box_numbers(walls: np.ndarray, least: float) -> np.ndarray:
 def _find_boxes(mask: np.ndarray, walls: np.ndarray, stroke: float):
     """Find the boxes of a form: the number of the box of each pixel, and the pixels of their lines.
 
-    There are none if less than 60 % of the ink is in pieces that lie in one box, as on squared paper.
+    Finds no box if less than 60 % of the ink is in pieces that lie in one box, as on squared paper.
     """
     from scipy import ndimage
 

@@ -264,7 +264,7 @@ def load_image(
 # %% ../../nbs/9_show/97_pixels.ipynb #read-inks
 def read_inks(
     images: Mapping[str, np.ndarray],  # Name to grey levels or colours, as `read_greys` gives them
-    paper: str = "auto",  # Tone of the paper: "white", "black", or as the images tell together
+    paper: str = "auto",  # Tone of the paper: "white", "black", or "auto", a vote of the images
 ) -> list[np.ndarray]:  # Ink of each
     "Turn images of one folder into ink, as they decide together. Warns as `warn_of_papers` does."
     found = {name: paper_of(image) for name, image in images.items()}
