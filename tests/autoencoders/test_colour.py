@@ -1,5 +1,7 @@
 """Colours by rule: equally dark, the same for a letter everywhere."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -54,7 +56,7 @@ def test_what_cannot_be_is_named(letters):
         transfer_colour(np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 3, 3)))
 
 
-@pytest.mark.parametrize("style", ["gradient", "two-tone"])
+@pytest.mark.parametrize("style", ["gradient", "two-tone", "paper"])
 def test_a_large_image_is_coloured_in_parts_that_do_not_show(monkeypatch, style):
     greys = {"a": 255 - render_glyphs("R", size=50).ink[0][:, :43]}
     whole = tint_greys(greys, ["R"], 3, style)["a"]
@@ -63,3 +65,17 @@ def test_a_large_image_is_coloured_in_parts_that_do_not_show(monkeypatch, style)
     monkeypatch.setattr(colour, "tint", lambda ink, *a: sizes.append(ink.size) or tinted(ink, *a))
     np.testing.assert_array_equal(tint_greys(greys, ["R"], 3, style)["a"], whole)
     assert len(sizes) > 3 and max(sizes) < 600
+
+
+@pytest.mark.parametrize("style", ["gradient", "paper"])
+def test_a_large_image_takes_few_bytes_a_pixel(style, monkeypatch):
+    "At the limit of 120 megapixels, each byte a pixel is a ninth of a gigabyte."
+    monkeypatch.setattr(colour, "_AT_ONCE", 10_000)
+    grey = np.full((600, 1000), 255, np.uint8)
+    grey[100:500, 100:900] = 0
+    tint_greys({"a": grey[:50]}, ["R"], 3, style)  # loads what it needs
+    tracemalloc.start()
+    tint_greys({"a": grey}, ["R"], 3, style)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak / grey.size < 24
