@@ -40,7 +40,7 @@ def to_uint8(
 class Paper(NamedTuple):
     "What an image tells about its paper."
 
-    score: float  # 2: surely light; -2: surely dark; from -1 to 1: not sure; 0: a blank image
+    score: float  # 2: surely light; -2: surely dark; from -1 to 1: uncertain; 0: a blank image
     frame: int = 0  # Pixels along each edge that belong to a frame around the paper
 
     @property
@@ -49,7 +49,7 @@ class Paper(NamedTuple):
         return self.score > (-0.3 if abs(self.score) <= 1 else 0)
 
     def heed(self, vote: float) -> "Paper":
-        "Follow the vote of a folder, from `vote_on_paper`, unless this image is surer than the vote."
+        "Follow the vote of a folder, from `vote_on_paper`, unless this answer is more certain."
         return self._replace(score=vote) if abs(vote) > abs(self.score) else self
 
 
@@ -58,7 +58,7 @@ def paper_of(
 ) -> Paper:
     """Tell from an image's own tones and shapes whether its paper is light or dark.
 
-    An image is sure when its edge, or the edge within a thin frame, has one tone.
+    The answer is certain if the edge of the image, or the edge within a thin frame, has one tone.
     """
     grey = _lightness(grey)
     if not grey.size or np.ptp(grey) < 10:
@@ -78,7 +78,7 @@ def paper_of(
 
 def vote_on_paper(
     papers: list[Paper],  # Of some images of one folder
-) -> float:  # Positive for light paper; 3 or -3 where most images are not sure themselves
+) -> float:  # Positive for light paper; 3 or -3 if most images are uncertain
     "Let the images of a folder decide together on the tone of their paper."
     sure = [paper.score for paper in papers if abs(paper.score) > 1]
     others = [paper.score for paper in papers if 0 < abs(paper.score) <= 1]
