@@ -137,9 +137,7 @@ def pack_glyphs(
     """
     if not glyphs or not 0 <= max_error <= 1:
         found = f"{len(glyphs)} glyphs and {max_error}"
-        raise GlyphnbError(
-            f"`glyphs` must hold an image, and `max_error` lie in [0, 1]; got {found}"
-        )
+        raise GlyphnbError(f"`glyphs` must hold images, and `max_error` lie in [0, 1]; got {found}")
     _check_names(list(glyphs))
     images = {}
     for name, glyph in glyphs.items():
