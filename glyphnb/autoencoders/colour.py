@@ -135,17 +135,25 @@ def colour_greys(
         wanted = "`model` must be trained to colour square images, as by glyphnb train --colorize"
         raise GlyphnbError(f"{wanted}, got one of shape {model.shape}")
     inks = read_inks(greys, paper)
-    scale = [level / (typical_ink(ink[None, ..., None] / 255) or level) for ink in inks]
-    given = [np.clip(ink / 255 * k, 0, 1)[..., None] for ink, k in zip(inks, scale, strict=True)]
+    some = [ink[:: 1 + len(ink) // 2000, :: 1 + ink.shape[1] // 2000] for ink in inks]
+    typical = [typical_ink(ink[None, ..., None] / 255) or level for ink in some]
+    tones = [np.clip(np.arange(256) / 255 * (level / ink), 0, 1) for ink in typical]  # of each ink
     small = np.stack(
-        [fit_square(np.rint(255 * image[..., 0]).astype(np.uint8), height) for image in given]
+        [
+            fit_square(np.rint(255 * tone).astype(np.uint8)[ink], height)
+            for ink, tone in zip(inks, tones, strict=True)
+        ]
     )
     codes = model.encode(np.repeat(small[..., None] / np.float32(255), 3, axis=-1))
     guesses = decode_inks(model, codes, [ink.shape for ink in inks])
     coloured = {}
-    for name, image, guess in zip(greys, given, guesses, strict=True):
-        ink = transfer_colour(np.repeat(image, 3, axis=-1), guess / 255)
-        coloured[name] = 255 - np.rint(255 * ink).astype(np.uint8)
+    for name, ink, tone, guess in zip(greys, inks, tones, guesses, strict=True):
+        coloured[name] = np.empty_like(guess)
+        step = 1 + _AT_ONCE // ink.shape[1]
+        for k in range(0, len(ink), step):
+            part = np.repeat(tone[ink[k : k + step], None], 3, axis=-1)
+            part = transfer_colour(part, guess[k : k + step] / 255)
+            coloured[name][k : k + step] = 255 - np.rint(255 * part).astype(np.uint8)
     return coloured
 
 

@@ -79,3 +79,20 @@ def test_a_large_image_takes_few_bytes_a_pixel(style, monkeypatch):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak / grey.size < 24
+
+
+def test_colours_of_a_model_take_few_bytes_a_pixel(monkeypatch):
+    "And parts do not show: each pixel has its ink, and the hue of the guess."
+    from glyphnb.autoencoders.autoencoder import Autoencoder
+    from glyphnb.autoencoders.denoise import Grey
+
+    model = Autoencoder(2, "conv", (8, 8, 3), corrupt=Grey())
+    grey = np.linspace(0, 255, 600 * 1000).reshape(600, 1000).astype(np.uint8)
+    whole = colour.colour_greys(model, {"a": grey}, paper="white")["a"]
+    monkeypatch.setattr(colour, "_AT_ONCE", 10_000)
+    tracemalloc.start()
+    parts = colour.colour_greys(model, {"a": grey}, paper="white")["a"]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(parts, whole)
+    assert peak / grey.size < 40
