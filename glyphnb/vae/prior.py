@@ -16,7 +16,7 @@ from ..letters.glyphs import GlyphnbError, as_images
 
 # %% ../../nbs/3_vae/35_prior.ipynb #normal-prior
 def even_shares(n: int, tail: float) -> np.ndarray:
-    "Space `n` shares of probability equally, from `tail` to `1 - tail`. Raises `GlyphnbError` where there are none."
+    "Space `n` shares of probability equally, from `tail` to `1 - tail`. Raises `GlyphnbError` for other values."
     if not 0 < tail < 0.5 or n < 1:
         raise GlyphnbError(f"`tail` must lie in (0, 0.5) and `n` be at least 1, got {tail} and {n}")
     return np.linspace(tail, 1 - tail, n) if n > 1 else np.array([0.5])
@@ -50,7 +50,7 @@ class NormalPrior(NamedTuple):
 
 
 class MixturePrior(NamedTuple):
-    "A mixture of normal distributions; methods as those of `NormalPrior`."
+    "A mixture of normal distributions, with the methods of `NormalPrior`."
 
     weights: np.ndarray  # `(k,)` shares, their sum 1
     means: np.ndarray  # `(k, latent_dim)`
@@ -71,13 +71,21 @@ class MixturePrior(NamedTuple):
 
     def log_prob(self, codes) -> np.ndarray:
         "Logarithm of the density at codes."
-        from scipy.stats import multivariate_normal
+        from scipy.special import logsumexp
 
-        total = np.full(len(codes), -np.inf)
-        for weight, mean, covariance in zip(*self, strict=True):
-            of_one = multivariate_normal(mean, covariance).logpdf(codes)
-            total = np.logaddexp(total, np.log(weight) + of_one)
-        return total
+        roots = np.linalg.cholesky(np.linalg.inv(self.covariances))  # of the precisions
+        k, d = self.means.shape
+        whiten, middles = np.hstack(list(roots)), np.einsum("ki,kij->kj", self.means, roots)
+        scales = np.linalg.slogdet(roots)[1] - 0.5 * d * np.log(2 * np.pi)
+        with np.errstate(divide="ignore"):  # a component may have no share
+            scales += np.log(self.weights)
+        parts = []
+        for start in range(0, max(len(codes), 1), 2000):  # so that memory suffices
+            x = np.asarray(codes[start : start + 2000], "float64") @ whiten
+            x = x.reshape(len(x), k, d) - middles
+            squares = np.einsum("nkd,nkd->nk", x, x)
+            parts.append(logsumexp(scales - 0.5 * squares, axis=1))
+        return np.concatenate(parts)
 
     def axes(self) -> np.ndarray:  # `(latent_dim, 2)`, columns of length 1
         "Find the two directions in which codes vary most; a plane keeps its own axes."
@@ -160,22 +168,27 @@ def _learn(nats, arrays, codes, seed, learning_rate, n_steps):
     import keras
     from keras import ops
 
+    sizes = [np.size(array) for array in arrays]
+
+    def apart(whole, xp):
+        parts = xp.split(whole, np.cumsum(sizes)[:-1].tolist())
+        return [xp.reshape(part, a.shape) for part, a in zip(parts, arrays, strict=True)]
+
     class Learner(keras.Model):
         def __init__(self):
             super().__init__(dtype="float32")
-            self.parts = [self.add_weight(array.shape) for array in arrays]
+            self.whole = self.add_weight((sum(sizes),))  # one array: Adam takes less time
             self.random, self.built = keras.random.SeedGenerator(seed), True
 
         def call(self, codes, training=False):
             noise = keras.random.normal(ops.shape(codes), dtype="float32", seed=self.random)
-            return nats([ops.convert_to_tensor(part) for part in self.parts], codes, noise, ops)
+            return nats(apart(ops.convert_to_tensor(self.whole), ops), codes, noise, ops)
 
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
             return ops.mean(y_pred)
 
     learner, rounds = Learner(), 15
-    for part, array in zip(learner.parts, arrays, strict=True):
-        part.assign(array)
+    learner.whole.assign(np.concatenate([np.ravel(array) for array in arrays]))
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, n_steps)
     learner.compile(keras.optimizers.Adam(falling, global_clipnorm=1.0))
     learner.optimizer.build(learner.trainable_variables)  # as in `train`
@@ -187,7 +200,7 @@ def _learn(nats, arrays, codes, seed, learning_rate, n_steps):
         callbacks=[keras.callbacks.EarlyStopping(patience=rounds, restore_best_weights=True)],
         **{"epochs": rounds, "batch_size": 256, "shuffle": False, "verbose": 0},
     )
-    return [ops.convert_to_numpy(part) for part in learner.parts]
+    return apart(ops.convert_to_numpy(learner.whole), np)
 
 
 class VampPrior(MixturePrior):
@@ -231,13 +244,13 @@ def _network(x, weights, xp):
 
 
 def _dense(rng, *widths) -> list[np.ndarray]:
-    "Draw the first weights of such layers."
+    "Draw the first weights of dense layers."
     pairs = zip(widths[:-1], widths[1:], strict=True)
     return [w for i, o in pairs for w in (rng.normal(0, i**-0.5, (i, o)), rng.uniform(-1, 1, o))]
 
 
 class _NetworkPrior:
-    "What flows and second VAEs share; their networks see codes of mean 0 and deviation 1."
+    "The common part of flows and second VAEs; their networks get codes of mean 0 and deviation 1."
 
     n_layers, n_steps = 8, 1200  # of a flow; of the training
 
@@ -255,7 +268,7 @@ class _NetworkPrior:
 
     def log_prob(self, codes):
         "Logarithm of the density at codes."
-        x = (np.asarray(codes, "float64") - self.middle) / self.spread
+        x = ((np.asarray(codes, "float64") - self.middle) / self.spread).astype("float32")
         parts = np.split(x, range(5000, len(x), 5000))  # so that memory suffices
         return np.concatenate([*map(self._log_density, parts)]) - np.log(self.spread).sum()
 
@@ -331,7 +344,7 @@ class TwoStagePrior(_NetworkPrior):
     def _log_density(self, x):
         rng, estimates = np.random.default_rng(0), []
         mean, log_var = np.split(_network(x, self.weights[:6], np), 2, axis=1)
-        for noise in rng.normal(size=(100, *x.shape)):
+        for noise in rng.normal(size=(100, *x.shape)).astype(x.dtype):
             u = mean + np.exp(log_var / 2) * noise
             log_ratio = 0.5 * (noise**2 + log_var - u**2).sum(axis=1)  # of p(u) to q(u | code)
             estimates.append(log_ratio - self._misfit(self.weights, u, x, np))
