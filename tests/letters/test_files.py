@@ -17,6 +17,7 @@ from PIL import Image
 from glyphnb.letters.files import (
     MARK,
     RECORD,
+    check_replaceable,
     is_ours,
     read_provenance,
     replacing,
@@ -245,6 +246,38 @@ def test_a_file_is_replaced_if_glyphnb_made_it(tmp_path):
     assert page.read_text() == "my own page" and len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("place, ours", [(0, True), (1, False), (2, True)])
+def test_the_mark_is_looked_for_at_both_ends_of_a_file(tmp_path, place, ours):
+    "A film of gigabytes is not read; and a text that quotes the mark somewhere inside is not ours."
+    parts = [b"." * 100_000, b"." * 100_000]
+    parts.insert(place, MARK.encode())
+    (tmp_path / "film").write_bytes(b"".join(parts))
+    assert is_ours(tmp_path / "film") == ours
+
+
+def test_what_is_in_the_way_of_a_file_is_named(tmp_path):
+    check_replaceable(None, ".png")
+    check_replaceable(tmp_path / "strip.PNG", ".png")
+    with pytest.raises(GlyphnbError, match=r"strip.gif must end in .png"):
+        check_replaceable(tmp_path / "strip.gif", ".png")
+    with pytest.raises(IsADirectoryError, match=f"{tmp_path}: expected a file .*, found a folder"):
+        check_replaceable(tmp_path)
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(NotADirectoryError, match="file: expected a folder .*, found a file"):
+        write_images(tmp_path / "file", [])
+
+
+def test_files_are_prepared_where_they_will_be(tmp_path, monkeypatch, shapes):
+    "From the folder for temporary files, on another disk, they could not be moved in one step."
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    save_glyphs(shapes, tmp_path / "a" / "b" / "c")  # all folders are made
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert len(load_data(tmp_path / "a" / "b" / "c")) == len(shapes)
+    save_png(Image.new("L", (9, 9)), tmp_path / "d" / "picture")
+    with Image.open(tmp_path / "d" / "picture") as opened:
+        assert opened.format == "PNG"
+
+
 def test_a_file_that_fails_leaves_the_old_one(tmp_path):
     page = tmp_path / "page.html"
     with replacing(page) as staged:
@@ -282,6 +315,45 @@ def test_a_full_disk_is_named_with_what_was_to_be_written(tmp_path, monkeypatch,
         else:
             write_images(tmp_path / "there", [("a.png", np.zeros((2, 2), np.uint8))])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_can_be_read_by_people_and_by_programs(tmp_path):
+    "One letter a line, in UTF-8 and not as numbers; the call says what made it."
+    save_glyphs(render_glyphs("بأ", size=16), tmp_path)
+    (record,) = read_provenance(tmp_path)
+    assert record["call"] == "save_glyphs"
+    text = (tmp_path / "provenance.json").read_bytes().decode("utf-8")
+    assert '"letter": "ب"' in text and text.count("\n") > 10
+
+
+SOUND = [
+    {"call": "by hand"},
+    {"files": {"a.png": [1, 2.5]}},
+    {"files": {"a.png": [3]}},
+    {"files": {"a.png": {"letter": None, "face": None}}},
+    {"files": {}, "sources": [{"files": {"b.png": {"letter": "b", "face": "me"}}}]},
+    {"files": {}, "sources": {"me": {"family": "Mine"}, "you": {}}},
+]
+UNSOUND = [
+    {"files": []},
+    {"files": {"a.png": ["x"]}},
+    {"files": {"a.png": {"letter": "a"}}},
+    {"files": {"a.png": {"letter": "", "face": "me"}}},
+    {"files": {}, "sources": [{"files": {"b.png": {"letter": 3, "face": "me"}}}]},
+    {"files": {}, "sources": [{"files": {}}, {"files": []}]},
+    {"files": {}, "sources": {"me": {"family": 3}}},
+]
+
+
+@pytest.mark.parametrize("record", SOUND + UNSOUND)
+def test_a_record_is_used_only_if_it_has_the_form_of_ours(tmp_path, record):
+    record = {"glyphnb": "0", **record}
+    (tmp_path / "provenance.json").write_text(json.dumps([record]))
+    if {k: v for k, v in record.items() if k != "glyphnb"} in SOUND:
+        assert read_provenance(tmp_path) == [record]
+    else:
+        with pytest.raises(GlyphnbError, match="provenance.json is damaged"):
+            read_provenance(tmp_path)
 
 
 def test_missing_images_of_a_set_are_counted(tmp_path, shapes):
