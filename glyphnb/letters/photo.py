@@ -220,11 +220,13 @@ def find_ink(
 ) -> Ink:
     "Find the ink on a photo of a sheet. Raises `GlyphnbError` when there is none."
     from scipy import ndimage
+    from skimage.filters import apply_hysteresis_threshold
 
     dark, _, paper = darkness(grey)
     sheet = _sheet_mask(paper, grey.shape)
-    mask, (low, _) = _ink_mask(dark, sheet), _thresholds(dark[sheet])
-    faint = mask | (sheet & (dark > 0.8 * low))  # a printed line may be fainter than strokes
+    limits = _thresholds(dark[sheet])
+    mask = apply_hysteresis_threshold(np.where(sheet, dark, 0), *limits)
+    faint = mask | (sheet & (dark > 0.8 * limits[0]))  # printed lines may be fainter than strokes
     lines = _straight(faint) | _straight(faint.T).T
     walls = mask | lines
     if lines.any():  # they may be most of the ink: find the typical stroke beside them
@@ -246,11 +248,13 @@ def _stroke_width(mask: np.ndarray) -> float:
     "Measure the typical width of a stroke, in pixels."
     from scipy import ndimage
 
-    depth = ndimage.distance_transform_edt(mask)
-    cores = depth[mask & (depth == ndimage.maximum_filter(depth, 3)) & (depth > 1)]
+    nearest = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
+    ink, squares = np.nonzero(mask), np.zeros(mask.shape, np.int32)  # of distances, where ink is
+    squares[ink] = sum((paper[ink] - place) ** 2 for paper, place in zip(nearest, ink, strict=True))
+    cores = squares[mask & (squares == ndimage.maximum_filter(squares, 3)) & (squares > 1)]
     if not len(cores):
         raise GlyphnbError("no ink found: expected dark letters on light paper, or light on dark")
-    return 2 * float(np.median(cores)) - 1
+    return 2 * float(np.median(np.sqrt(cores))) - 1
 
 # %% ../../nbs/1_letters/17_photo.ipynb #find-regions
 def find_regions(
