@@ -22,8 +22,13 @@ def outline_length(
 
     Source: Rudin, Osher & Fatemi, "Nonlinear total variation based noise removal algorithms" (1992).
     """
-    down = images[:, 1:, :-1] - images[:, :-1, :-1]
-    right = images[:, :-1, 1:] - images[:, :-1, :-1]
+    n, height, width, channels = ops.shape(images)
+
+    def shifted(y, x):  # `ops.slice` has a much faster gradient than `images[…]` on TensorFlow
+        return ops.slice(images, (0, y, x, 0), (n, height - 1, width - 1, channels))
+
+    down = shifted(1, 0) - shifted(0, 0)
+    right = shifted(0, 1) - shifted(0, 0)
     # The square root has no slope at 0, where paper is.
     return ops.sum(ops.sqrt(ops.square(down) + ops.square(right) + 1e-6), axis=(1, 2, 3))
 
@@ -63,13 +68,13 @@ class SharpInterpolation(keras.Layer):
         self.built = True
 
     def call(self, images, codes, to_logits):
-        "Images `(n, …)`, their codes, and the network that decodes these to logits: to one number."
+        "Compute the penalty, one number, of images `(n, …)`, their codes, and the network from codes to logits."
         places = keras.random.uniform((ops.shape(codes)[0], 1), seed=self.random)
         between = to_logits(codes + places * (ops.roll(codes, 1, axis=0) - codes), training=True)
         drawn = ops.sigmoid(ops.cast(between, "float32"))
 
         def beyond(measure):
-            "How much more the drawn images have than both of their letters."
+            "By how much a drawn image exceeds both of its letters."
             own = measure(ops.cast(images, "float32"))
             return ops.relu(measure(drawn) - ops.maximum(own, ops.roll(own, 1)))
 
