@@ -359,6 +359,21 @@ def test_a_record_is_used_only_if_it_has_the_form_of_ours(tmp_path, record):
             read_provenance(tmp_path)
 
 
+def test_texts_are_utf_8_on_every_system(tmp_path):
+    "Python warns, if asked, where a text is read or written in the encoding of the system."
+    code = """
+from glyphnb.letters import files
+from glyphnb.letters.typefaces import render_glyphs
+for _ in range(2):
+    with files.results_folder("out", "demo") as place:
+        files.save_glyphs(render_glyphs("ab", size=16), place, stem=None)
+print(len(files.read_provenance("out")))
+"""
+    strict = ["-X", "warn_default_encoding", "-W", "error::EncodingWarning:glyphnb.letters.files"]
+    said = subprocess.check_output([sys.executable, *strict, "-c", code], cwd=tmp_path, text=True)
+    assert said == "1\n"
+
+
 def test_missing_images_of_a_set_are_counted(tmp_path, shapes):
     written = save_glyphs(shapes, tmp_path / "set", stem=None)
     save_glyphs(shapes, tmp_path / "whole", stem=None)
