@@ -35,7 +35,7 @@ _RECIPE = {"samples": 20_000, "seed": 0, "distortions": "gentle"}  # the images 
 
 
 def _load(path=None) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-    "Weights of a file that `pretrain` wrote, and what it recorded: encoder, z_mean, z_log_var, decoder."
+    "Read a file of `pretrain`: its weights (encoder, z_mean, z_log_var, decoder), and what else it recorded."
     with _FILE.open("rb") if path is None else open(path, "rb") as file, np.load(file) as stored:
         arrays = {name: stored[name] for name in stored.files}
     arrays.pop(MARK, None)
@@ -80,12 +80,12 @@ class NumpyVAE:
         return render_glyphs("arabic", size=64)
 
     def encode(self, images) -> np.ndarray:
-        "Images `(n, 64, 64, 1)` in [0, 1] to posterior means `(n, 2)` float32."
+        "Encode images `(n, 64, 64, 1)` in [0, 1] as posterior means `(n, 2)` float32."
         images = as_images(images, self.shape)
         return _dense(images.reshape(len(images), -1), self.encoder)
 
     def decode(self, codes) -> np.ndarray:
-        "Codes `(n, 2)` to images `(n, 64, 64, 1)` float32 in [0, 1]."
+        "Decode codes `(n, 2)` to images `(n, 64, 64, 1)` float32 in [0, 1]."
         images = _dense(np.asarray(codes, "float32"), self.decoder)
         images *= np.float32(0.5)  # 0.5 + 0.5 tanh(x / 2): a sigmoid that cannot overflow, in place
         np.tanh(images, out=images)
@@ -194,8 +194,8 @@ def open_model(
 ):  # A model with `encode` and `decode`
     """Open a saved model; the shipped one opens without Keras, as a `NumpyVAE`.
 
-    Its attributes `letters`, `prior` and `recipe` are what the file carries, see `save_model`;
-    `None` where it has none. Raises `FileNotFoundError`, or `GlyphnbError` for a file that holds
+    Its attributes `letters`, `prior` and `recipe` come from the file, as `save_model` wrote them,
+    and are `None` where the file has none. Raises `FileNotFoundError`, or `GlyphnbError` for a file that holds
     something else.
     """
     if path is None:
