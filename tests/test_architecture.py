@@ -26,7 +26,7 @@ def chapters():
     found = {}
     for path in sorted((ROOT / "nbs").glob("*/*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            target = re.match(r"#\| default_exp (\S+)\n*$", "".join(cell["source"]))
+            target = re.match(r"#\| default_exp (\S+)", "".join(cell["source"]))
             if target:
                 part, module = path.parent.name[2:], path.stem[3:]
                 assert target[1] == f"{part}.{module}", path

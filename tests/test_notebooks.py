@@ -94,9 +94,14 @@ def test_tidy_folds_describes_and_changes_nothing_a_second_time(tidy):
         "metadata": {"widgets": {"state": {}}},
     }
     notebook["cells"].append(cell(figure, png))
+    named = {"cells": [title, cell("#| default_exp part.module")], "metadata": {}}
+    tidy(named, True)
     tidy(notebook, True)
     _, colab, hidden, solution, shown = notebook["cells"]
     assert colab["id"] == "colab"
+    (_, both), install = named["cells"], "".join(colab["source"])
+    assert "".join(both["source"]) == f"#| default_exp part.module\n{install}"
+    assert both["metadata"] == hidden["metadata"]
     assert hidden["metadata"]["jupyter"] == {"source_hidden": True}
     assert solution["metadata"]["jupyter"] == {"source_hidden": True, "outputs_hidden": True}
     assert "".join(shown["outputs"][0]["data"]["text/html"]) == (
