@@ -35,7 +35,7 @@ def images_like_training(
 
 # %% ../../nbs/4_latent/41_explorer.ipynb #explorer
 class PadPage(NamedTuple):
-    "What `pad.html` needs; all of it is markup already."
+    "What `pad.html` needs, ready as markup."
 
     json: str  # The data
     script: str  # `pad.js`

@@ -44,7 +44,7 @@ def _grid(across: np.ndarray, upwards: np.ndarray) -> np.ndarray:
 
 # %% ../../nbs/4_latent/40_plane.ipynb #encode-mean
 def encode_mean(
-    encoder: Callable,  # Images to codes, or to several arrays whose first one are the codes
+    encoder: Callable,  # Images to codes, or to several arrays, the first of which holds the codes
     images,  # In any form that `as_images` takes
 ) -> np.ndarray:  # `(n, latent_dim)` codes; of a variational encoder, the posterior means
     "Encode images by a method, a function or a network: `vae.encode` and `vae.encoder` give the same."
@@ -55,7 +55,7 @@ def encode_mean(
 def viz_decoded(
     encoder: Callable,  # Images `(n, height, width, 1)` to codes `(n, 2)`; used when there is `data`
     decoder: Callable,  # Codes `(n, 2)` to images `(n, height, width, 1)` in [0, 1]
-    data=None,  # Images, or a pair whose first part is images; without them, the prior decides
+    data=None,  # Images, or a pair whose first part is images; without data, the grid is that of the prior
     n: int = 10,  # Drawings per side
     tail: float = 0.05,  # Share left out at each end of each axis, in (0, 0.5)
     prior=None,  # A density with `quantiles`, such as a `MixturePrior`; N(0, I) by default

@@ -55,8 +55,8 @@ def _write_onnx(model, place: Path) -> float:
         error = float((abs(one - other) / np.maximum(abs(other), 1)).max())
         if not error <= TOLERANCE:
             raise GlyphnbError(
-                f"ONNX gives other `{name}` than the model, they differ by {error:.1e}; expected "
-                f"{TOLERANCE:.0e} at most: a model in half precision cannot be compared"
+                f"`{name}` of the ONNX file and of the model differ by {error:.1e}, expected at most "
+                f"{TOLERANCE:.0e}; a model in half precision cannot be compared"
             )
         worst = max(worst, error)
     return worst
@@ -168,7 +168,9 @@ def model_card(
     sections += [_table(recipe) if recipe else "Unknown: the file of the model carries none."]
     sections += ["## Licence of the letters", _licences(model), "## Files", _usage(model, written)]
     if error is not None:
-        sections.append(f"onnxruntime gives the model's numbers, but for {error:.1e} at most.")
+        sections.append(
+            f"The numbers of the ONNX files differ from those of the model by {error:.1e} at most."
+        )
     sections.append(f"Made by glyphnb {glyphnb.__version__}.")
     return "\n\n".join(sections) + "\n"
 
@@ -254,8 +256,8 @@ def export_model(
 ) -> Exported:
     """Write a model for other programs, each format in a folder of its own, with a card.
 
-    Raises `GlyphnbError` for an unknown format, and for one that cannot be written though it was
-    asked for, or if none can.
+    Raises `GlyphnbError` for an unknown format, for a requested format that cannot
+    be written, and if no format can be written.
     """
     unknown = [one for one in formats or [] if one not in _FORMATS]
     if unknown or formats == []:
