@@ -69,7 +69,7 @@ def path_by_name(
     name: str,  # "lerp", "slerp", "spline", "geodesic" or "dense"
     model,  # With `decode`; for "dense" also its `prior`, or N(0, I)
 ) -> Callable:  # For `sample_path`
-    "Choose a path by its name. Raises `GlyphnbError` for another one."
+    "Choose a path by its name. Raises `GlyphnbError` for an unknown name."
     between: dict = {
         "lerp": lerp,
         "slerp": slerp,
