@@ -227,7 +227,7 @@ def complete_face(
     together: bool = True,  # They were drawn at one size; if not, each gets its usual height
     seed: int = 0,  # Chooses the invented faces
 ) -> Completed:
-    "Draw the letters that a face lacks, with outlines or with strokes, as its given letters say."
+    "Draw the letters that a face lacks, with outlines or with strokes, as its given letters decide."
     letters = list(dict.fromkeys(teachers.fonts.letters.tolist()))
     if set(letters) == set(glyphs.letters.tolist()):
         frame = align_faces(teachers.fonts[: len(letters)])
