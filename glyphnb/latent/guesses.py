@@ -20,14 +20,12 @@ from tqdm import tqdm
 from .complete import OutlineStyles, PenStyles, StyleSpace, iou
 from glyphnb.latent.outlines import (
     Faces,
-    _once,
     align_faces,
     fill_outline,
     fit_letters,
     letter_indices,
     pen_width,
     restyle,
-    signed_distance,
 )
 from ..letters.folders import label_files, list_images, read_folder
 from glyphnb.letters.glyphs import (
@@ -189,10 +187,8 @@ def complete_letters(
     if len(set(letters)) < len(letters):
         raise GlyphnbError(f"`glyphs` must hold each letter once, got {' '.join(letters)}")
     at = letter_indices(letters, styles.letters.tolist())
-    outline = _once(signed_distance)  # the letters are placed twice
-    measure = outline if styles.measure is signed_distance else styles.measure
-    given = fit_letters(glyphs, styles, together=together, measure=measure)
-    exact = fit_letters(glyphs, styles, together=together, zoom=zoom, measure=outline, room=True)
+    given = fit_letters(glyphs, styles, together=together, measure=styles.measure)
+    exact = fit_letters(glyphs, styles, together=together, zoom=zoom, room=True)
     edge, width = (exact.shape[-1] - zoom * styles.size) // 2, pen_width(exact) / zoom
     truth = fill_outline(exact)
     inner = truth[:, edge : edge + zoom * styles.size, edge : edge + zoom * styles.size]
@@ -343,8 +339,7 @@ def gather_given(
 ) -> Given:
     """Gather the letters that are there.
 
-    Raises `GlyphnbError` when no letter is there, or a font has every letter. (A hand with every letter is
-    allowed: a font can be made of it.)
+    Raises `GlyphnbError` when no letter is there, or a font (not a hand) has every letter.
     """
     if (font is None) == (images is None):
         raise GlyphnbError("`font` or `images` is needed, one of the two: got both or neither")

@@ -71,21 +71,13 @@ class MixturePrior(NamedTuple):
 
     def log_prob(self, codes) -> np.ndarray:
         "Logarithm of the density at codes."
-        from scipy.special import logsumexp
+        from scipy.stats import multivariate_normal
 
-        roots = np.linalg.cholesky(np.linalg.inv(self.covariances))  # of the precisions
-        k, d = self.means.shape
-        whiten, middles = np.hstack(list(roots)), np.einsum("ki,kij->kj", self.means, roots)
-        scales = np.linalg.slogdet(roots)[1] - 0.5 * d * np.log(2 * np.pi)
-        with np.errstate(divide="ignore"):  # a component may have no share
-            scales += np.log(self.weights)
-        parts = []
-        for start in range(0, max(len(codes), 1), 2000):  # so that memory suffices
-            x = np.asarray(codes[start : start + 2000], "float64") @ whiten
-            x = x.reshape(len(x), k, d) - middles
-            squares = np.einsum("nkd,nkd->nk", x, x)
-            parts.append(logsumexp(scales - 0.5 * squares, axis=1))
-        return np.concatenate(parts)
+        total = np.full(len(codes), -np.inf)
+        for weight, mean, covariance in zip(*self, strict=True):
+            of_one = multivariate_normal(mean, covariance).logpdf(codes)
+            total = np.logaddexp(total, np.log(weight) + of_one)
+        return total
 
     def axes(self) -> np.ndarray:  # `(latent_dim, 2)`, columns of length 1
         "Find the two directions in which codes vary most; a plane keeps its own axes."
@@ -192,8 +184,8 @@ def _learn(nats, arrays, codes, seed, learning_rate, n_steps):
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, n_steps)
     learner.compile(keras.optimizers.Adam(falling, global_clipnorm=1.0))
     learner.optimizer.build(learner.trainable_variables)  # as in `train`
-    order = np.random.default_rng(seed).permutation(len(codes))
-    held_out, rest = np.split(codes[order].astype("float32"), [max(len(codes) // 10, 1)])
+    codes = np.random.default_rng(seed).permutation(codes).astype("float32")
+    held_out, rest = np.split(codes, [max(len(codes) // 10, 1)])
     learner.fit(
         rest[np.arange(n_steps // rounds * 256) % len(rest)],
         validation_data=(held_out,),
@@ -325,10 +317,7 @@ class TwoStagePrior(_NetworkPrior):
 
     def _first_weights(self, rng, d):
         networks = _dense(rng, d, 128, 128, 2 * d) + _dense(rng, d, 128, 128, d)
-        return [
-            *networks,
-            np.full(d, -4.0),
-        ]  # the last is the log-variance of codes around their mean
+        return [*networks, np.full(d, -4.0)]  # the last: log-variance of codes around their mean
 
     def _nats(self, weights, x, noise, xp):
         "The negative ELBO."
