@@ -20,7 +20,7 @@ from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from fastcore.docments import docments
 
 from ..letters.glyphs import GlyphnbError, GlyphnbWarning
@@ -114,7 +114,7 @@ def run_app(
     except (GlyphnbError, OSError, CycloptsError) as error:
         if debug:
             traceback.print_exc()
-        print(f"glyphnb: error: {_one_line(error, options)}", file=sys.stderr)
+        print(f"glyphnb: error: {_one_line(_explain(error), options)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("glyphnb: interrupted; no file was left half-written", file=sys.stderr)
@@ -193,6 +193,14 @@ def _option(options: set[str], found: re.Match) -> str:
     name = _NAMES.get(found[1], found[1])
     known = not options.isdisjoint({name, found[1], name.replace("-", "_")})
     return "--" + name.replace("_", "-") if known else found[1].replace("_", " ")
+
+
+def _explain(error: Exception) -> Exception | str:
+    "Say what to do with words that a command leaves over; other errors say it themselves."
+    if not isinstance(error, UnusedCliTokensError):
+        return error
+    command, left = " ".join(error.command_chain or ()), " ".join(error.unused_tokens or ())
+    return f"{command} cannot use {left} without its option; see glyphnb {command} --help"
 
 
 def _one_line(message, options: set[str]) -> str:

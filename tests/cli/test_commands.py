@@ -62,6 +62,12 @@ def test_a_parameter_in_a_message_is_called_as_its_option(app, capsys):
     assert capsys.readouterr().err == "glyphnb: error: --name must not be empty, got ''\n"
 
 
+def test_words_that_are_left_over_are_named(app, capsys):
+    assert run_app(app, ["greet", "Ann", "Bob", "Cy"]) == 2
+    said = "glyphnb: error: greet cannot use Bob Cy without its option; see glyphnb greet --help\n"
+    assert capsys.readouterr().err == said
+
+
 def test_steps_are_counted(capsys):
     step = Steps(2)
     step("one")
